@@ -1,0 +1,1 @@
+"""Closebell closes invoices and rings every application that must know."""

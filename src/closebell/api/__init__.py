@@ -1,0 +1,1 @@
+"""JSON over HTTP: parse, authorise, call, answer."""

@@ -1,0 +1,142 @@
+"""The command line as a whole: its commands, where their settings come from, and how it ends.
+
+A command is one module in this package with a function of its name, listed in `COMMANDS`. It takes its own arguments
+and `settings`, keyword-only, and gets them filled from flags, variables and `closebell.toml`:
+
+    def serve(*, settings: Settings = Settings()) -> None:
+        \"\"\"Run the service until it is told to stop.\"\"\"
+
+It may be `async def`. It returns None or its exit code, and raises `MisuseError` for what the person must put right.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
+from cyclopts.config import Dict, Env
+
+from closebell import config
+from closebell.errors import ClosebellError, InvalidInput, MisuseError
+
+COMMANDS: Mapping[str, str] = {}
+"""Name on the command line -> `module:function`, or `module:app` of a cyclopts App that holds subcommands."""
+
+EXIT_FAILED = 1
+EXIT_MISUSE = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+class _Variables(Env):
+    """`CLOSEBELL_*` for settings only: a variable never fills an argument of a command."""
+
+    def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        """Fill the settings that no flag has set."""
+        super().__call__(app, commands, _settings_among(arguments))
+
+
+class _File(Dict):
+    """`closebell.toml`, already read and checked, for settings only."""
+
+    def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        """Fill the settings that neither a flag nor a variable has set."""
+        super().__call__(app, commands, _settings_among(arguments))
+
+
+def _settings_among(arguments: ArgumentCollection) -> ArgumentCollection:
+    flags = {row.flag for row in config.settings_reference()}
+    chosen = (argument for argument in arguments if argument.name in flags)
+    return ArgumentCollection(chosen)  # type: ignore[no-untyped-call]  # cyclopts annotates all but this __init__
+
+
+def program(commands: Mapping[str, str] = COMMANDS) -> App:
+    """The application with its commands; each module is imported only when its command is called."""
+    app = App(
+        name="closebell",
+        help="Close invoices and ring every application that must know.",
+        version=_version,
+        # `run` tells every ending, this one too.
+        suppress_keyboard_interrupt=False,
+        # Settings alone have variables; cyclopts would also show one beside every argument of a command.
+        default_parameter=Parameter(show_env_var=False),
+        help_epilogue="Every setting is also a variable (--lease-s, CLOSEBELL_LEASE_S) and a key of closebell.toml "
+        "(lease_s); see docs/configuration.md.",
+    )
+    for name, target in commands.items():
+        app.command(target, name=name)
+    app.meta.suppress_keyboard_interrupt = False
+    app.meta.default(_launcher(app))
+    return app.meta
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415  # costs 20 ms that only --version needs
+
+    return version("closebell")
+
+
+def _launcher(app: App) -> Any:
+    """The step before any command: read the file that `--config` names, then run the command on it."""
+
+    def launch(
+        *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+        config_path: Annotated[
+            Path | None,
+            Parameter(
+                name="--config",
+                env_var=config.CONFIG_VARIABLE,
+                help="File to read settings from, or CLOSEBELL_CONFIG; else closebell.toml if there is one.",
+            ),
+        ] = None,
+    ) -> Any:
+        for oddity in config.check_variables(os.environ):
+            _say(oddity)
+        path = config_path or config.CONFIG_FILE
+        data = config.read_file(path, required=config_path is not None)
+        app.config = (
+            _Variables(config.VARIABLE_PREFIX, command=False),
+            _File(data, source=str(path), use_commands_as_keys=False),
+        )
+        return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+
+    return launch
+
+
+def run(tokens: Sequence[str], *, commands: Mapping[str, str] = COMMANDS) -> int:
+    """Run one command line and tell its exit code; what went wrong is one line on stderr."""
+    try:
+        result = program(commands)(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        # Flushed here, while a closed pipe can still be caught.
+        sys.stdout.flush()
+    except (CycloptsError, MisuseError, InvalidInput) as error:
+        _say(str(error))
+        return EXIT_MISUSE
+    except ClosebellError as error:
+        _say(str(error))
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _drop_stdout()
+        return EXIT_BROKEN_PIPE
+    return result if isinstance(result, int) else 0
+
+
+def _say(text: str) -> None:
+    """One line on stderr, whatever line breaks the text holds."""
+    print("closebell:", " ".join(text.split()), file=sys.stderr)
+
+
+def _drop_stdout() -> None:
+    """The reader is gone: send what is still buffered nowhere, lest the interpreter complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The delivery worker: claims what is due, sends it, records what came of it."""

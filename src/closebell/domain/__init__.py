@@ -1,0 +1,1 @@
+"""The rules, pure: no clock, no luck, no network, no database."""

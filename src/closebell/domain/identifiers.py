@@ -1,0 +1,47 @@
+"""The identifiers of the wire: GUIDs for records, 24 hexadecimal digits for events and webhook calls."""
+
+from __future__ import annotations
+
+import re
+
+from closebell.errors import InvalidInput
+
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+_GUID_BARE = re.compile(r"[0-9a-f]{32}\Z")
+
+NO_GUID = "00000000-0000-0000-0000-000000000000"
+"""What the contract's systems send where there is no identifier."""
+
+OBJECT_ID_DIGITS = 24
+OBJECT_ID_ENTROPY_BYTES = 8
+
+
+def guid(text: str, *, field: str) -> str:
+    """The GUID in its wire spelling: lower case, with dashes.
+
+    Errors: InvalidInput naming the field when the text is not a GUID.
+    Source: the contract's scalars; a GUID of 32 bare digits is accepted because its documentation says so.
+
+    >>> guid("7E4E1A62-5982-4B3C-B9AC-DA0F122E7AE5", field="id")
+    '7e4e1a62-5982-4b3c-b9ac-da0f122e7ae5'
+    """
+    lowered = text.lower()
+    if _GUID.match(lowered):
+        return lowered
+    if _GUID_BARE.match(lowered):
+        return "-".join((lowered[:8], lowered[8:12], lowered[12:16], lowered[16:20], lowered[20:]))
+    raise InvalidInput(
+        field, f"{text!r:.60} is not a GUID; write 32 hexadecimal digits as 7e4e1a62-5982-4b3c-b9ac-da0f122e7ae5"
+    )
+
+
+def object_id(*, at_s: int, entropy: bytes) -> str:
+    """A 24-digit identifier that sorts by the second it was made in.
+
+    Shape: 8 digits of time, then 16 digits from 8 bytes of `entropy`.
+
+    >>> object_id(at_s=1_646_980_000, entropy=bytes(8))
+    '622aeba00000000000000000'
+    """
+    assert len(entropy) == OBJECT_ID_ENTROPY_BYTES, "an identifier takes 8 bytes of entropy"
+    return f"{at_s & 0xFFFFFFFF:08x}{entropy.hex()}"

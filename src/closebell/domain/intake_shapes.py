@@ -1,0 +1,351 @@
+"""What an import may say, before anything is believed: shapes with every key optional, and how bytes become them.
+
+`null` counts as absent and unknown keys are ignored. Only types are checked here; `intake` judges the values.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from closebell.errors import InvalidInput
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A JSON object whose keys are all optional."""
+
+
+class CenterShape(Shape):
+    """A centre, as an import defines it."""
+
+    id: str | None = None
+    name: str | None = None
+    time_zone: str | None = None
+    currency: str | None = None
+    currency_id: int | None = None
+    receipt_prefix: str | None = None
+    next_receipt_number: int | None = None
+    invoice_prefix: str | None = None
+
+
+class EmployeeShape(Shape):
+    """An employee, as an import defines one."""
+
+    id: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    center_id: str | None = None
+
+
+class GuestShape(Shape):
+    """A guest, defined by an import or carried by an invoice; the e-mail address has two keys."""
+
+    id: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    gender: int | None = None
+    code: str | None = None
+    mobile_phone: str | None = None
+    email: str | None = None
+    guest_email: str | None = None
+    center_id: str | None = None
+
+
+class TotalShape(Shape):
+    """What the invoice comes to."""
+
+    net_price: Decimal | None = None
+    tax: Decimal | None = None
+    rounding_adjustment: Decimal | None = None
+    sum_total: Decimal | None = None
+
+
+class PriceShape(Shape):
+    """What a line comes to."""
+
+    currency_id: int | None = None
+    sales: Decimal | None = None
+    tax: Decimal | None = None
+    final: Decimal | None = None
+    discount: Decimal | None = None
+
+
+class LineShape(Shape):
+    """One line; `id` is the catalogue item."""
+
+    invoice_item_id: str | None = None
+    id: str | None = None
+    name: str | None = None
+    type: int | None = None
+    code: str | None = None
+    price: PriceShape | None = None
+    quantity: Decimal | None = None
+    sale_by_id: str | None = None
+    therapist_name: str | None = None
+
+
+class AppointmentShape(Shape):
+    """One appointment, with the wire's own spelling."""
+
+    id: str | None = None
+    invoice_item_id: str | None = None
+    service_name: str | None = None
+    service_id: str | None = None
+    start_time: str | None = None
+    end_time: str | None = None
+    serviceduration_in_miutes: int | None = None
+    has_add_ons: bool | None = None
+    is_add_on: bool | None = None
+    therapist_name: str | None = None
+    therapist_id: str | None = msgspec.field(default=None, name="TherapistId")
+    is_recurring: bool | None = None
+    appointment_type: int | None = None
+    therapist_request_type: int | None = None
+    room_name: str | None = None
+    equipment_name: str | None = None
+
+
+class PaymentOptionShape(Shape):
+    """What a transaction was paid with."""
+
+    id: str | None = None
+    payment_mode: int | None = None
+    payment_name: str | None = None
+    card_number: str | None = None
+
+
+class TransactionCenterShape(Shape):
+    """Where a payment was taken."""
+
+    id: str | None = None
+    name: str | None = None
+
+
+class TransactionShape(Shape):
+    """One tender."""
+
+    transaction_id: str | None = None
+    payment_option: PaymentOptionShape | None = None
+    total_amount_paid: Decimal | None = None
+    amount_paid: Decimal | None = None
+    tip_amount: Decimal | None = None
+    ssg_amount: Decimal | None = None
+    fee_amount: Decimal | None = None
+    cash_back_amount: Decimal | None = None
+    payment_date: str | None = None
+    transaction_center: TransactionCenterShape | None = None
+    state: str | None = None
+    tender: str | None = None
+
+
+class TipShape(Shape):
+    """A tip, or part of one, assigned to an employee."""
+
+    employee_id: str | None = None
+    amount: Decimal | None = None
+    transaction_id: str | None = None
+
+
+class AdditionalFieldShape(Shape):
+    """A named value beside the contract's own fields."""
+
+    key: str | None = None
+    value: str | None = None
+
+
+class InvoiceShape(Shape):
+    """An invoice in the wire's own keys, and those that only an import carries."""
+
+    id: str | None = None
+    invoice_number: str | None = None
+    invoice_number_prefix: str | None = None
+    receipt_number: str | None = None
+    appointment_group_id: str | None = None
+    group_invoice_id: str | None = None
+    lock: bool | None = None
+    is_closed: bool | None = None
+    is_refund: bool | None = None
+    invoice_date: str | None = None
+    center_id: str | None = None
+    total_price: TotalShape | None = None
+    guest: GuestShape | None = None
+    invoice_items: list[LineShape] | None = None
+    appointments: list[AppointmentShape] | None = None
+    transactions: list[TransactionShape] | None = None
+    additional_fields: list[AdditionalFieldShape] | None = None
+    ssg_amount: Decimal | None = None
+    fee_amount: Decimal | None = None
+    loyalty_cap_amount: Decimal | None = None
+    employee_tips: list[TipShape] | None = None
+
+
+class DataShape(Shape):
+    """The `data` of an event's envelope."""
+
+    invoice: InvoiceShape | None = None
+
+
+class InvoiceElement(InvoiceShape):
+    """An invoice as such, the body of a GET around it, or the envelope of an event around it."""
+
+    invoice: InvoiceShape | None = None
+    data: DataShape | None = None
+
+
+class _Body(Shape):
+    """The whole body: lists whose elements are looked at one by one, or a captured document."""
+
+    centers: list[msgspec.Raw] | None = None
+    employees: list[msgspec.Raw] | None = None
+    guests: list[msgspec.Raw] | None = None
+    invoices: list[msgspec.Raw] | None = None
+    invoice: msgspec.Raw | None = None
+    data: msgspec.Raw | None = None
+    total_price: msgspec.Raw | None = None
+    invoice_items: msgspec.Raw | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One element of a body, not yet looked at; `path` is where the sender wrote it."""
+
+    path: str
+    raw: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """Everything one import says, in the order it says it."""
+
+    centers: tuple[Record, ...] = ()
+    employees: tuple[Record, ...] = ()
+    guests: tuple[Record, ...] = ()
+    invoices: tuple[Record, ...] = ()
+
+
+def split(body: bytes) -> Records:
+    """The records in a body: its lists, or the one captured document that it is.
+
+    Errors: InvalidInput when the body is no UTF-8, no JSON, nested too deep, or no object of such lists.
+    """
+    _must_be_utf8(body)
+    said = _decoded(_Body, body)
+    invoices = _listed("invoices", said.invoices)
+    if not (said.invoice is said.data is said.total_price is said.invoice_items is None):
+        invoices = (*invoices, Record("", msgspec.Raw(body)))
+    return Records(
+        centers=_listed("centers", said.centers),
+        employees=_listed("employees", said.employees),
+        guests=_listed("guests", said.guests),
+        invoices=invoices,
+    )
+
+
+def read(shape: type[S], record: Record) -> S:
+    """The record in this shape.
+
+    Errors: InvalidInput whose field is the path from the record on.
+    """
+    return _decoded(shape, record.raw)
+
+
+def read_invoice(record: Record) -> tuple[str, InvoiceShape]:
+    """The invoice inside whatever is wrapped around it, and the path that leads to it from the body."""
+    element = read(InvoiceElement, record)
+    if element.data is not None:
+        if element.data.invoice is None:
+            raise InvalidInput("data.invoice", "is missing; an envelope is imported for the invoice inside it")
+        return _joined(record.path, "data.invoice"), element.data.invoice
+    if element.invoice is not None:
+        return _joined(record.path, "invoice"), element.invoice
+    return record.path, element
+
+
+def digest(said: InvoiceShape, *, as_open: bool) -> bytes:
+    """What tells an invoice that says the same from one that says something else.
+
+    Shape: SHA-256 over the known keys that say anything, so spacing, order, `null` and the spelling of a number
+           make no difference, nor does a later release that knows more keys.
+    """
+    values: Any = msgspec.to_builtins(said, builtin_types=(Decimal,))
+    values.pop("invoice", None)
+    values.pop("data", None)
+    text = json.dumps([as_open, values], sort_keys=True, separators=(",", ":"), default=_number)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _number(value: Decimal) -> str:
+    return str(value.normalize()) if value else "0"
+
+
+def _joined(path: str, inner: str) -> str:
+    return f"{path}.{inner}" if path else inner
+
+
+def _listed(name: str, raws: list[msgspec.Raw] | None) -> tuple[Record, ...]:
+    return tuple(Record(f"{name}[{index}]", raw) for index, raw in enumerate(raws or ()))
+
+
+def _must_be_utf8(body: bytes) -> None:
+    if body.isascii():
+        return
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput("", f"the body is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+@functools.cache
+def _decoder(shape: type[S]) -> msgspec.json.Decoder[S]:
+    return msgspec.json.Decoder(shape)
+
+
+def _decoded(shape: type[S], json_bytes: bytes | msgspec.Raw) -> S:
+    try:
+        return _decoder(shape).decode(json_bytes)
+    except msgspec.ValidationError as error:
+        raise _wrong_type(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        text = str(error).removeprefix("JSON is malformed: ")
+        where = "" if "byte" in text else f" at byte {len(memoryview(json_bytes))}"
+        raise InvalidInput("", f"the body is not JSON: {text}{where}") from None
+    except RecursionError:
+        raise InvalidInput("", "the body is nested too deep") from None
+
+
+_COMPLAINT = re.compile(r"(?P<text>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
+_EXPECTED = re.compile(r"Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`")
+_TYPE_NAMES = {
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "decimal": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+
+
+def _wrong_type(complaint: str) -> InvalidInput:
+    """The decoder's complaint in our words, with the path as the sender wrote it.
+
+    >>> print(_wrong_type("Expected `str | null`, got `int` - at `$.guest.code`"))
+    guest.code: expected a string, got an integer
+    """
+    parts = _COMPLAINT.fullmatch(complaint)
+    assert parts is not None, "the pattern fits any text"
+    text = parts["text"]
+    if match := _EXPECTED.fullmatch(text):
+        expected = match["expected"].removesuffix(" | null")
+        got = match["got"]
+        text = f"expected {_TYPE_NAMES.get(expected, expected)}, got {_TYPE_NAMES.get(got, got)}"
+    return InvalidInput(parts["path"] or "", text)

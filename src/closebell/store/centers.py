@@ -1,0 +1,108 @@
+"""Centres and the counters that number their receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from closebell.domain.invoice import Centre
+from closebell.domain.money import Currency
+from closebell.store import tables
+from closebell.store.statements import IDS, in_chunks, padded
+
+_CENTERS = select(tables.centers).where(tables.centers.c.id.in_(IDS))
+
+
+def load(connection: Connection, ids: Iterable[str]) -> dict[str, Centre]:
+    """The centres, by id; an id that names none is absent."""
+    return {row.id: _centre(row) for row in rows(connection, ids).values()}
+
+
+def rows(connection: Connection, ids: Iterable[str]) -> dict[str, Row[Any]]:
+    """The stored rows of these centres, by id."""
+    return {row.id: row for chunk in in_chunks(ids) for row in connection.execute(_CENTERS, {"ids": padded(chunk)})}
+
+
+def _centre(row: Row[Any]) -> Centre:
+    return Centre(
+        id=row.id,
+        name=row.name,
+        time_zone=row.time_zone,
+        currency=Currency.of(row.currency),
+        currency_id=row.currency_id,
+        receipt_prefix=row.receipt_prefix,
+        invoice_prefix=row.invoice_prefix,
+    )
+
+
+def insert_one(connection: Connection, centre: Centre, *, first_receipt_number: int, is_stub: bool) -> None:
+    """Store a new centre and the counter of its receipts."""
+    connection.execute(
+        insert(tables.centers),
+        {"id": centre.id, **_values(centre), "first_receipt_number": first_receipt_number, "is_stub": is_stub},
+    )
+    connection.execute(insert(tables.receipt_counters), {"center_id": centre.id, "next_number": first_receipt_number})
+
+
+def define_stub(connection: Connection, centre: Centre, *, first_receipt_number: int) -> None:
+    """Give a centre that was only referred to so far what it really is; its currency stays."""
+    connection.execute(
+        update(tables.centers)
+        .where(tables.centers.c.id == centre.id)
+        .values(**_values(centre), first_receipt_number=first_receipt_number, is_stub=False)
+    )
+
+
+def _values(centre: Centre) -> dict[str, Any]:
+    return {
+        "name": centre.name,
+        "time_zone": centre.time_zone,
+        "currency": centre.currency.code,
+        "currency_id": centre.currency_id,
+        "receipt_prefix": centre.receipt_prefix,
+        "invoice_prefix": centre.invoice_prefix,
+    }
+
+
+def next_receipt_number(connection: Connection, center_id: str) -> int:
+    """The number the centre's next receipt will get."""
+    number: int = connection.execute(
+        select(tables.receipt_counters.c.next_number).where(tables.receipt_counters.c.center_id == center_id)
+    ).scalar_one()
+    return number
+
+
+def start_receipts_at(connection: Connection, center_id: str, number: int) -> None:
+    """Begin a centre's receipts at this number; only sound while it has issued none."""
+    connection.execute(
+        update(tables.receipt_counters)
+        .where(tables.receipt_counters.c.center_id == center_id)
+        .values(next_number=number)
+    )
+    connection.execute(
+        update(tables.centers).where(tables.centers.c.id == center_id).values(first_receipt_number=number)
+    )
+
+
+_counters = tables.receipt_counters.c
+_ADVANCE = (
+    update(tables.receipt_counters)
+    .where(_counters.center_id == bindparam("center"))
+    .values(next_number=_counters.next_number + bindparam("count"))
+    .returning(_counters.next_number)
+)
+
+
+def take_receipt_numbers(connection: Connection, counts: Mapping[str, int]) -> dict[str, int]:
+    """Take that many numbers from each centre's counter, centre by centre in id order.
+
+    Shape: the first number taken, by centre. The rows stay locked until the transaction ends, and a transaction
+    that is undone gives its numbers back, so there is never a hole.
+    """
+    return {
+        center_id: connection.execute(_ADVANCE, {"center": center_id, "count": counts[center_id]}).scalar_one()
+        - counts[center_id]
+        for center_id in sorted(counts)
+    }

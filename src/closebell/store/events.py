@@ -1,0 +1,167 @@
+"""The feed: every event once, in a sequence without gaps, each linked to the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from closebell.domain import chain
+from closebell.store import tables
+from closebell.store.statements import IDS
+
+_events = tables.events.c
+_head = tables.feed_head.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The end of the feed: the last event's sequence, hash and instant."""
+
+    sequence: int
+    hash: bytes
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event about to be told; the feed gives it its sequence and hash."""
+
+    event_id: str
+    event_type: str
+    invoice_id: str | None
+    close_sequence: int | None
+    center_id: str | None
+    body: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event as it stands in the feed."""
+
+    sequence: int
+    event_id: str
+    event_type: str
+    invoice_id: str | None
+    center_id: str | None
+    body: bytes
+    previous_hash: bytes
+    hash: bytes
+    created_at: datetime
+
+
+_LOCK_HEAD = select(tables.feed_head).where(_head.id == 1).with_for_update()
+_MOVE_HEAD = (
+    update(tables.feed_head)
+    .where(_head.id == 1)
+    .values(sequence=bindparam("new_sequence"), hash=bindparam("new_hash"), last_at=bindparam("new_at"))
+)
+_INSERT = insert(tables.events)
+
+
+def lock_head(connection: Connection) -> Head:
+    """The end of the feed, locked until the transaction ends: the last lock a transaction takes."""
+    row = connection.execute(_LOCK_HEAD).one()
+    return Head(sequence=row.sequence, hash=row.hash, last_at=row.last_at)
+
+
+def append(connection: Connection, head: Head, new: Sequence[NewEvent]) -> list[int]:
+    """Put events at the end of the feed whose head this transaction has locked; their sequences, in order."""
+    assert new, "nothing to append"
+    rows: list[dict[str, Any]] = []
+    sequence, digest = head.sequence, head.hash
+    for event in new:
+        sequence += 1
+        digest = chain.link(digest, sequence, event.body)
+        rows.append(
+            {
+                "sequence": sequence,
+                "event_id": event.event_id,
+                "event_type": event.event_type,
+                "invoice_id": event.invoice_id,
+                "close_sequence": event.close_sequence,
+                "center_id": event.center_id,
+                "body": event.body,
+                "hash": digest,
+                "created_at": event.created_at,
+            }
+        )
+    connection.execute(_INSERT, rows)
+    connection.execute(
+        _MOVE_HEAD, {"new_sequence": sequence, "new_hash": digest, "new_at": max(head.last_at, new[-1].created_at)}
+    )
+    return [row["sequence"] for row in rows]
+
+
+def head(connection: Connection) -> Head:
+    """The end of the feed as it is now, without locking it."""
+    row = connection.execute(select(tables.feed_head).where(_head.id == 1)).one()
+    return Head(sequence=row.sequence, hash=row.hash, last_at=row.last_at)
+
+
+def after(connection: Connection, sequence: int, limit: int) -> list[StoredEvent]:
+    """Up to `limit` events that follow `sequence`, in sequence order."""
+    rows = connection.execute(
+        select(tables.events).where(_events.sequence > sequence).order_by(_events.sequence).limit(limit)
+    ).all()
+    if not rows:
+        return []
+    previous = _hash_before(connection, rows[0].sequence)
+    found = []
+    for row in rows:
+        found.append(_stored(row, previous))
+        previous = row.hash
+    return found
+
+
+def find(connection: Connection, event_id: str) -> StoredEvent | None:
+    """The event with this id."""
+    row = connection.execute(select(tables.events).where(_events.event_id == event_id)).one_or_none()
+    return None if row is None else _stored(row, _hash_before(connection, row.sequence))
+
+
+def _hash_before(connection: Connection, sequence: int) -> bytes:
+    before: bytes | None = connection.execute(
+        select(_events.hash).where(_events.sequence == sequence - 1)
+    ).scalar_one_or_none()
+    return chain.GENESIS if before is None else before
+
+
+def _stored(row: Row[Any], previous_hash: bytes) -> StoredEvent:
+    return StoredEvent(
+        sequence=row.sequence,
+        event_id=row.event_id,
+        event_type=row.event_type,
+        invoice_id=row.invoice_id,
+        center_id=row.center_id,
+        body=row.body,
+        previous_hash=previous_hash,
+        hash=row.hash,
+        created_at=row.created_at,
+    )
+
+
+_BODIES = select(_events.sequence, _events.event_id, _events.body).where(_events.sequence.in_(IDS))
+
+
+def bodies(connection: Connection, sequences: Iterable[int]) -> dict[int, tuple[str, bytes]]:
+    """The event id and the stored body of each of these sequences."""
+    wanted = sorted(set(sequences))
+    if not wanted:
+        return {}
+    size = 1 << (len(wanted) - 1).bit_length()
+    rows = connection.execute(_BODIES, {"ids": wanted + [wanted[-1]] * (size - len(wanted))})
+    return {row.sequence: (row.event_id, row.body) for row in rows}
+
+
+def count_between(connection: Connection, event_type: str, since: datetime, until: datetime) -> int:
+    """How many events of a type were made from `since` up to and without `until`."""
+    return connection.execute(
+        select(func.count()).where(
+            _events.event_type == event_type, _events.created_at >= since, _events.created_at < until
+        )
+    ).scalar_one()

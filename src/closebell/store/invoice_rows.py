@@ -1,0 +1,235 @@
+"""Writing invoices: import, pay, assign, close. Reading them is `invoices.py`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
+
+from closebell.domain.invoice import Appointment, EmployeeTip, Invoice, Line, Transaction
+from closebell.store import tables
+from closebell.store.statements import IDS, in_chunks, padded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """An invoice that came from outside, with the digest of what it said."""
+
+    invoice: Invoice
+    digest: bytes
+
+
+def import_digests(connection: Connection, ids: Iterable[str]) -> dict[str, bytes | None]:
+    """What was imported under these ids before: its digest, or None for an invoice that was made here."""
+    statement = select(tables.invoices.c.id, tables.invoices.c.import_digest).where(tables.invoices.c.id.in_(IDS))
+    return {
+        row.id: row.import_digest
+        for chunk in in_chunks(ids)
+        for row in connection.execute(statement, {"ids": padded(chunk)})
+    }
+
+
+def insert_many(connection: Connection, imported: Sequence[Imported], *, now: datetime) -> None:
+    """Store new invoices with all that hangs on them; one that is closed is stored open and then frozen."""
+    if not imported:
+        return
+    connection.execute(insert(tables.invoices), [_invoice_row(one, now) for one in imported])
+    invoices = [one.invoice for one in imported]
+    _insert_children(connection, tables.invoice_lines, invoices, _line_rows)
+    _insert_children(connection, tables.appointments, invoices, _appointment_rows)
+    _insert_children(connection, tables.transactions, invoices, _transaction_rows)
+    _insert_children(connection, tables.employee_tips, invoices, _tip_rows)
+    closed = [
+        {"invoice": i.id, "at": i.closed_at, "receipt": i.receipt_number} for i in invoices if i.closed_at is not None
+    ]
+    if closed:
+        connection.execute(_FREEZE, closed)
+
+
+_FREEZE = (
+    update(tables.invoices)
+    .where(tables.invoices.c.id == bindparam("invoice"))
+    .values(closed_at=bindparam("at"), receipt_number=bindparam("receipt"))
+)
+
+
+def _insert_children(
+    connection: Connection,
+    table: Table,
+    invoices: Iterable[Invoice],
+    rows_of: Callable[[Invoice], list[dict[str, Any]]],
+) -> None:
+    rows = [row for invoice in invoices for row in rows_of(invoice)]
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _invoice_row(one: Imported, now: datetime) -> dict[str, Any]:
+    invoice = one.invoice
+    return {
+        "id": invoice.id,
+        "center_id": invoice.centre.id,
+        "guest_id": None if invoice.guest is None else invoice.guest.id,
+        "invoice_number": invoice.invoice_number,
+        "invoice_number_prefix": invoice.invoice_number_prefix,
+        "receipt_number": "0",
+        "receipt_sequence": None,
+        "appointment_group_id": invoice.appointment_group_id,
+        "group_invoice_id": invoice.group_invoice_id,
+        "lock": invoice.lock,
+        "is_refund": invoice.is_refund,
+        "invoice_date": invoice.invoice_date,
+        "net_price": invoice.net_price,
+        "tax": invoice.tax,
+        "rounding_adjustment": invoice.rounding_adjustment,
+        "sum_total": invoice.sum_total,
+        "ssg_amount": invoice.ssg_amount,
+        "fee_amount": invoice.fee_amount,
+        "loyalty_cap_amount": invoice.loyalty_cap_amount,
+        "additional_fields": json.dumps([list(pair) for pair in invoice.additional_fields]),
+        "closed_at": None,
+        "closed_by_id": invoice.closed_by_id,
+        "close_sequence": 0,
+        "import_digest": one.digest,
+        "created_at": now,
+    }
+
+
+def _line_rows(invoice: Invoice) -> list[dict[str, Any]]:
+    return [
+        {"invoice_id": invoice.id, "position": position, **_fields(line)} for position, line in enumerate(invoice.lines)
+    ]
+
+
+def _appointment_rows(invoice: Invoice) -> list[dict[str, Any]]:
+    return [
+        {"invoice_id": invoice.id, "position": position, **_fields(appointment)}
+        for position, appointment in enumerate(invoice.appointments)
+    ]
+
+
+def _transaction_rows(invoice: Invoice) -> list[dict[str, Any]]:
+    return [
+        _transaction_row(invoice.id, position, transaction) for position, transaction in enumerate(invoice.transactions)
+    ]
+
+
+def _tip_rows(invoice: Invoice) -> list[dict[str, Any]]:
+    return [
+        {"invoice_id": invoice.id, "position": position, **_fields(tip)}
+        for position, tip in enumerate(invoice.employee_tips)
+    ]
+
+
+def _transaction_row(
+    invoice_id: str,
+    position: int,
+    transaction: Transaction,
+    *,
+    additional_data: str = "",
+    collected_by_id: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "invoice_id": invoice_id,
+        "position": position,
+        "additional_data": additional_data,
+        "collected_by_id": collected_by_id,
+        **_fields(transaction),
+    }
+
+
+def _fields(value: Line | Appointment | Transaction | EmployeeTip) -> dict[str, Any]:
+    """A value's fields under their own names, which are the columns' names too."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def add_transaction(
+    connection: Connection,
+    invoice: Invoice,
+    transaction: Transaction,
+    *,
+    additional_data: str,
+    collected_by_id: str | None,
+) -> None:
+    """Store one more tender on an open invoice that this transaction has locked."""
+    position = next_position(connection, tables.transactions, invoice.id)
+    row = _transaction_row(
+        invoice.id, position, transaction, additional_data=additional_data, collected_by_id=collected_by_id
+    )
+    connection.execute(insert(tables.transactions), row)
+
+
+def next_position(connection: Connection, table: Table, invoice_id: str) -> int:
+    """The position after the last row of the invoice, which this transaction has locked."""
+    last = connection.execute(
+        select(table.c.position).where(table.c.invoice_id == invoice_id).order_by(table.c.position.desc()).limit(1)
+    ).scalar()
+    return 0 if last is None else last + 1
+
+
+def remove_transaction(connection: Connection, invoice_id: str, transaction_id: str) -> None:
+    """Take a tender off an open invoice, and the tips that were assigned out of it."""
+    tips, paid = tables.employee_tips.c, tables.transactions.c
+    connection.execute(
+        delete(tables.employee_tips).where(tips.invoice_id == invoice_id, tips.transaction_id == transaction_id)
+    )
+    connection.execute(delete(tables.transactions).where(paid.invoice_id == invoice_id, paid.id == transaction_id))
+
+
+def replace_tips(connection: Connection, invoice: Invoice, tips: Sequence[EmployeeTip]) -> None:
+    """Assign exactly these tips on an open invoice that this transaction has locked."""
+    connection.execute(delete(tables.employee_tips).where(tables.employee_tips.c.invoice_id == invoice.id))
+    rows = [{"invoice_id": invoice.id, "position": position, **_fields(tip)} for position, tip in enumerate(tips)]
+    if rows:
+        connection.execute(insert(tables.employee_tips), rows)
+
+
+def leave_group(connection: Connection, invoice_id: str) -> None:
+    """Take an open invoice out of its group."""
+    connection.execute(update(tables.invoices).where(tables.invoices.c.id == invoice_id).values(group_invoice_id=None))
+
+
+_CLOSE = (
+    update(tables.invoices)
+    .where(tables.invoices.c.id == bindparam("invoice"), tables.invoices.c.closed_at.is_(None))
+    .values(
+        closed_at=bindparam("at"),
+        closed_by_id=bindparam("by"),
+        close_sequence=bindparam("close"),
+        receipt_number=bindparam("receipt"),
+        receipt_sequence=bindparam("number"),
+    )
+)
+
+
+def mark_closed(connection: Connection, closed: Sequence[tuple[Invoice, int]]) -> None:
+    """Write the close of invoices that this transaction has locked, each with its receipt's number.
+
+    The rows are compared and set; an event's uniqueness per closing refuses whatever would slip past.
+    """
+    connection.execute(
+        _CLOSE,
+        [
+            {
+                "invoice": invoice.id,
+                "at": invoice.closed_at,
+                "by": invoice.closed_by_id,
+                "close": invoice.close_sequence,
+                "receipt": invoice.receipt_number,
+                "number": number,
+            }
+            for invoice, number in closed
+        ],
+    )
+
+
+def count_closed_here(connection: Connection, since: datetime, until: datetime) -> int:
+    """How many invoices were closed here from `since` up to and without `until`."""
+    at = tables.invoices.c.closed_at
+    return connection.execute(
+        select(func.count()).where(tables.invoices.c.close_sequence > 0, at >= since, at < until)
+    ).scalar_one()

