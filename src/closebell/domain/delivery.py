@@ -64,9 +64,9 @@ class Fault(enum.StrEnum):
 class Outcome:
     """What one attempt brought. It names host and port at most: no query, no header, no secret.
 
-    Shape: `error` is None exactly when the answer was a 2xx and complete, or longer than is read; `status` is set as
-           soon as a status line came, so a timeout in the middle of a 200 carries both. `detail` is one sentence for
-           a person. `response_excerpt` is text fit to store: no NUL.
+    Shape: `error` is None exactly when the answer was a 2xx and complete, or longer than is read. `status` is None when
+           no such answer came: a 200 whose body stops half-way is a `timeout` or `closed` without a status. `detail`
+           is one sentence for a person. `response_excerpt` is text fit to store: no NUL.
     Units: `duration_us` covers the whole exchange; 0 when the address was refused, since timing would tell about
            the network behind us.
     """
@@ -185,16 +185,14 @@ def is_success(status: int) -> bool:
     return 200 <= status < 300  # noqa: PLR2004  # the class of the status is its meaning
 
 
-def judge_status(status: int, *, receiver: str, location: str | None) -> tuple[Fault | None, str]:
-    """The fault in a complete answer, if any, and the sentence that explains it.
+def explain_status(status: int, *, receiver: str, location: str | None) -> tuple[Fault, str]:
+    """The fault in a complete answer that is no success, and the sentence that explains it.
 
     Shape: `receiver` is host and port; `location` the answer's Location header.
 
-    >>> judge_status(308, receiver="receiver.example:443", location="https://www.receiver.example/hook?token=1")[1]
+    >>> explain_status(308, receiver="receiver.example:443", location="https://www.receiver.example/hook?token=1")[1]
     "Redirects are not followed; set the endpoint's URL to https://www.receiver.example/hook."
     """
-    if is_success(status):
-        return None, f"{receiver} answered {status}."
     if 300 <= status < 400:  # noqa: PLR2004  # the class of the status is its meaning
         target = _without_secrets(location) if location else ""
         advice = f"set the endpoint's URL to {target}" if target else f"{receiver} answered {status} without a Location"
@@ -208,8 +206,8 @@ def _without_secrets(location: str) -> str:
         parts = urlsplit(location)
     except ValueError:
         return ""
-    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.scheme and parts.netloc else ""
-    return fit_to_store(origin + parts.path, LOCATION_CHARACTERS_MAX)
+    target = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return fit_to_store(target, LOCATION_CHARACTERS_MAX)
 
 
 def fit_to_store(text: str, characters_max: int) -> str:

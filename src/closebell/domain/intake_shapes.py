@@ -15,13 +15,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from closebell.errors import InvalidInput
+from closebell.errors import InvalidInput, TooLarge
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+RECORDS_MAX = 100_000
+"""Records of one kind in one import; a longer list would hold up other writers for minutes."""
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A JSON object whose keys are all optional."""
+_DIGITS_NORMALISED = 100
+"""Numbers further from one than this are no amounts, and arithmetic on them overflows."""
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A JSON object whose keys are all optional; it holds no cycle, so the garbage collector need not look at it."""
 
 
 class CenterShape(Shape):
@@ -201,6 +207,9 @@ class InvoiceElement(InvoiceShape):
     data: DataShape | None = None
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class _Body(Shape):
     """The whole body: lists whose elements are looked at one by one, or a captured document."""
 
@@ -208,10 +217,10 @@ class _Body(Shape):
     employees: list[msgspec.Raw] | None = None
     guests: list[msgspec.Raw] | None = None
     invoices: list[msgspec.Raw] | None = None
-    invoice: msgspec.Raw | None = None
-    data: msgspec.Raw | None = None
-    total_price: msgspec.Raw | None = None
-    invoice_items: msgspec.Raw | None = None
+    invoice: msgspec.Raw = _NULL
+    data: msgspec.Raw = _NULL
+    total_price: msgspec.Raw = _NULL
+    invoice_items: msgspec.Raw = _NULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,12 +244,13 @@ class Records:
 def split(body: bytes) -> Records:
     """The records in a body: its lists, or the one captured document that it is.
 
-    Errors: InvalidInput when the body is no UTF-8, no JSON, nested too deep, or no object of such lists.
+    Errors: InvalidInput when the body is no UTF-8, no JSON, nested too deep, or no object of such lists; TooLarge
+            when a list is too long.
     """
     _must_be_utf8(body)
     said = _decoded(_Body, body)
     invoices = _listed("invoices", said.invoices)
-    if not (said.invoice is said.data is said.total_price is said.invoice_items is None):
+    if any(bytes(raw) != b"null" for raw in (said.invoice, said.data, said.total_price, said.invoice_items)):
         invoices = (*invoices, Record("", msgspec.Raw(body)))
     return Records(
         centers=_listed("centers", said.centers),
@@ -284,7 +294,10 @@ def digest(said: InvoiceShape, *, as_open: bool) -> bytes:
 
 
 def _number(value: Decimal) -> str:
-    return str(value.normalize()) if value else "0"
+    if not value:
+        return "0"
+    ordinary = value.is_finite() and abs(value.adjusted()) <= _DIGITS_NORMALISED
+    return str(value.normalize()) if ordinary else str(value)
 
 
 def _joined(path: str, inner: str) -> str:
@@ -292,6 +305,8 @@ def _joined(path: str, inner: str) -> str:
 
 
 def _listed(name: str, raws: list[msgspec.Raw] | None) -> tuple[Record, ...]:
+    if raws is not None and len(raws) > RECORDS_MAX:
+        raise TooLarge(f"{name} has {len(raws)} records; one import takes at most {RECORDS_MAX} of a kind")
     return tuple(Record(f"{name}[{index}]", raw) for index, raw in enumerate(raws or ()))
 
 

@@ -30,9 +30,6 @@ QUANTITY_MAX = Decimal(1_000_000_000)
 QUANTITY_DECIMALS_MAX = 6
 """Decimals of a quantity."""
 
-AMOUNT_DECIMALS_MAX = 40
-"""An amount smaller than this many decimals can show is refused before anyone spells it out."""
-
 
 def text(value: str | None, field: str, *, length: int = NAME_LENGTH, default: str = "") -> str:
     """The text, at most `length` characters and without NUL, which no database of ours can keep."""
@@ -49,7 +46,9 @@ def required_guid(value: str | None, field: str) -> str:
     """The GUID, which must be there and name something."""
     known = optional_guid(value, field)
     if known is None:
-        raise InvalidInput(field, "is missing; write a GUID" if value is None else "is the empty GUID, which names nothing")
+        raise InvalidInput(
+            field, "is missing; write a GUID" if value is None else "is the empty GUID, which names nothing"
+        )
     return known
 
 
@@ -84,7 +83,9 @@ def wall_time(value: str | None, field: str, *, default: str | None = None) -> s
     match = _WALL_TIME.fullmatch(value)
     if match is None:
         if len(value) > len("YYYY-MM-DD") and _ZONE.search(value):
-            raise InvalidInput(field, f"{value!r:.60}: a centre's wall-clock time has no zone; write YYYY-MM-DDTHH:MM:SS")
+            raise InvalidInput(
+                field, f"{value!r:.60}: a centre's wall-clock time has no zone; write YYYY-MM-DDTHH:MM:SS"
+            )
         raise InvalidInput(field, f"{value!r:.60} is not a time; write YYYY-MM-DDTHH:MM:SS or YYYY-MM-DD")
     spelled = f"{match[1]}T{match[2] or '00:00:00'}"
     try:
@@ -111,7 +112,9 @@ def minutes_after(start: str, minutes: int, field: str) -> str:
         raise InvalidInput(field, f"{minutes} minutes after {start} is beyond the year 9999") from None
 
 
-def integer(value: int | None, field: str, *, default: int = 0, least: int = -INTEGER_MAX, most: int = INTEGER_MAX) -> int:
+def integer(
+    value: int | None, field: str, *, default: int = 0, least: int = -INTEGER_MAX, most: int = INTEGER_MAX
+) -> int:
     """The number, within what its column holds."""
     if value is None:
         return default
@@ -134,7 +137,7 @@ def quantity(value: Decimal | None, field: str, *, is_refund: bool) -> Decimal:
     """A quantity without trailing zeros or exponent; one unless said, negative only on a refund."""
     if value is None:
         return Decimal(1)
-    if not value.is_finite() or abs(value) > QUANTITY_MAX:
+    if not value.is_finite() or value.copy_abs() > QUANTITY_MAX:
         raise InvalidInput(field, f"is out of range; write a number up to {QUANTITY_MAX}")
     if value < 0 and not is_refund:
         raise InvalidInput(field, "is negative, which only a refund's quantity can be")
@@ -173,10 +176,6 @@ class Amounts:
             return None
         if not value:
             return 0
-        if value.is_finite() and value.adjusted() < -AMOUNT_DECIMALS_MAX:
-            raise InvalidInput(
-                field, f"has more decimals than {self.currency.code}, whose amounts have at most {self.currency.decimals}"
-            )
         return self.currency.minor(value, field=field)
 
     def said(self, value: Decimal | None, field: str) -> Minor | None:
@@ -208,5 +207,8 @@ class Amounts:
     def agree(self, said: Minor, computed: Minor, field: str, formula: str) -> None:
         """Refuse a figure that contradicts the others; `formula` names them."""
         if said != computed:
-            digits = self.currency.digits
-            raise InvalidInput(field, f"is {digits(said)}, but {formula} is {self.currency.text(computed)}; {digits(abs(said - computed))} apart")
+            money = self.currency
+            apart = money.digits(abs(said - computed))
+            raise InvalidInput(
+                field, f"is {money.digits(said)}, but {formula} is {money.text(computed)}; {apart} apart"
+            )

@@ -72,10 +72,10 @@ class Currency:
         if exponent < -self.decimals:
             rounded = amount.quantize(Decimal(1).scaleb(-self.decimals))
             if amount != rounded:
-                written = f"{amount:f}"
+                # As written and not as digits: 1E-999999999 has a thousand million of them.
                 raise InvalidInput(
                     field,
-                    f"{written:.40} has more decimals than {self.code}, whose amounts have at most {self.decimals}",
+                    f"{amount!s:.40} has more decimals than {self.code}, whose amounts have at most {self.decimals}",
                 )
             amount = rounded
         return checked(int(amount.scaleb(self.decimals)), self, field=field)

@@ -21,6 +21,9 @@ from closebell.domain.identifiers import object_id
 from closebell.store import events, tables
 from closebell.store.statements import IDS, in_chunks, padded
 
+CLAIM_MAX = 256
+"""Deliveries of one endpoint claimed at once."""
+
 _deliveries = tables.deliveries.c
 _endpoints = tables.endpoints.c
 
@@ -41,14 +44,14 @@ LeaseOffer.NONE = LeaseOffer(lease_id="", leased_until=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A delivery that was just made; with a lease when the dispatcher that offered one may send it now."""
+    """A delivery that was just made; with the offered lease when the dispatcher that offered it may send it now."""
 
     id: str
     sequence: int
     event_id: str
     endpoint_id: str
     body: bytes
-    is_leased: bool
+    lease_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ class Claimed:
     """A delivery under lease, with all that is needed to send it."""
 
     id: str
+    lease_id: str
     sequence: int
     event_id: str
     endpoint_id: str
@@ -108,7 +112,7 @@ def fan_out(
                     event_id=event.event_id,
                     endpoint_id=endpoint.id,
                     body=event.body,
-                    is_leased=leased,
+                    lease_id=offer.lease_id if leased else None,
                 )
             )
     if rows:
@@ -178,6 +182,7 @@ def claim(
     return [
         Claimed(
             id=delivery_id,
+            lease_id=lease_id,
             sequence=sequence,
             event_id=bodies[sequence][0],
             endpoint_id=endpoint_id,
@@ -194,9 +199,9 @@ _RELEASE = (
 )
 
 
-def release(connection: Connection, delivery_ids: Iterable[str], *, lease_id: str, now: datetime) -> None:
-    """Give back deliveries that were leased and not sent; they are due at once."""
-    rows = [{"delivery": delivery_id, "lease": lease_id, "at": now} for delivery_id in sorted(delivery_ids)]
+def release(connection: Connection, leases: Mapping[str, str], *, now: datetime) -> None:
+    """Give back deliveries that were leased and not sent; they are due at once. `leases` has lease by delivery id."""
+    rows = [{"delivery": delivery_id, "lease": lease, "at": now} for delivery_id, lease in sorted(leases.items())]
     if rows:
         connection.execute(_RELEASE, rows)
 
@@ -218,6 +223,7 @@ class Recorded:
     """What an attempt made of a delivery: its new state, when it is due again, and why it ended."""
 
     id: str
+    lease_id: str
     attempt_number: int
     outcome: Outcome
     state: DeliveryState
@@ -225,9 +231,9 @@ class Recorded:
     reason: str
 
 
-_HELD = (
-    select(_deliveries.id, _deliveries.endpoint_id, _deliveries.attempts)
-    .where(_deliveries.id.in_(IDS), _deliveries.lease_id == bindparam("lease"))
+_LEASED = (
+    select(_deliveries.id, _deliveries.endpoint_id, _deliveries.attempts, _deliveries.lease_id)
+    .where(_deliveries.id.in_(IDS))
     .order_by(_deliveries.id)
     .with_for_update()
 )
@@ -246,21 +252,25 @@ _RECORD = (
 )
 
 
-def still_held(connection: Connection, delivery_ids: Iterable[str], *, lease_id: str) -> dict[str, Held]:
-    """Those of the deliveries that the lease still covers, locked; a lease that was lost has no say any more."""
+def still_held(connection: Connection, leases: Mapping[str, str]) -> dict[str, Held]:
+    """Those of the deliveries that their lease still covers, locked; a lease that was lost has no say any more.
+
+    Shape: `leases` has the lease id by delivery id; so has the answer, for those that are held.
+    """
     return {
         row.id: Held(id=row.id, endpoint_id=row.endpoint_id, attempts=row.attempts)
-        for chunk in in_chunks(delivery_ids)
-        for row in connection.execute(_HELD, {"ids": padded(chunk), "lease": lease_id})
+        for chunk in in_chunks(leases)
+        for row in connection.execute(_LEASED, {"ids": padded(chunk)})
+        if row.lease_id == leases[row.id]
     }
 
 
-def record(connection: Connection, recorded: Sequence[Recorded], *, lease_id: str) -> None:
-    """Write attempts and what they made of their deliveries, and end the leases."""
+def record(connection: Connection, recorded: Sequence[Recorded]) -> None:
+    """Write attempts and what they made of deliveries that this transaction knows to be held; end the leases."""
     if not recorded:
         return
     connection.execute(_INSERT_ATTEMPT, [_attempt_row(one) for one in recorded])
-    connection.execute(_RECORD, [_record_row(one, lease_id) for one in recorded])
+    connection.execute(_RECORD, [_record_row(one) for one in recorded])
 
 
 def _attempt_row(one: Recorded) -> dict[str, Any]:
@@ -277,17 +287,28 @@ def _attempt_row(one: Recorded) -> dict[str, Any]:
     }
 
 
-def _record_row(one: Recorded, lease_id: str) -> dict[str, Any]:
+def _record_row(one: Recorded) -> dict[str, Any]:
     is_over = one.state is not DeliveryState.PENDING
     return {
         "delivery": one.id,
-        "lease": lease_id,
+        "lease": one.lease_id,
         "new_state": one.state.value,
         "new_due_at": one.due_at,
         "new_attempts": one.attempt_number,
         "new_finished_at": one.due_at if is_over else None,
         "new_reason": one.reason,
     }
+
+
+def cancel_strays(connection: Connection, *, now: datetime) -> int:
+    """End what a close still made for an endpoint that was being deleted at that moment; how many there were."""
+    deleted = select(_endpoints.id).where(_endpoints.state == EndpointState.DELETED.value)
+    ids = [row.id for row in connection.execute(deleted)]
+    return sum(cancel_pending(connection, endpoint_id, reason=ENDPOINT_DELETED, now=now) for endpoint_id in ids)
+
+
+ENDPOINT_DELETED = "The endpoint was deleted."
+"""Why a cancelled delivery ended."""
 
 
 def cancel_pending(connection: Connection, endpoint_id: str, *, reason: str, now: datetime) -> int:

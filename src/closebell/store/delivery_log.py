@@ -65,22 +65,32 @@ HELD = "held"
 """The state shown for a pending delivery whose endpoint is deactivated."""
 
 
+_RECORDS = (
+    select(
+        tables.deliveries,
+        tables.events.c.event_id,
+        tables.events.c.event_type,
+        tables.events.c.invoice_id,
+        _endpoints.state.label("endpoint_state"),
+    )
+    .join(tables.events, tables.events.c.sequence == _deliveries.sequence)
+    .join(tables.endpoints, _endpoints.id == _deliveries.endpoint_id)
+)
+
+
 def page(connection: Connection, wanted: DeliveryFilter, *, limit: int) -> list[DeliveryRecord]:
     """Up to `limit` deliveries, the newest first, with their attempts."""
-    statement = (
-        select(
-            tables.deliveries,
-            tables.events.c.event_id,
-            tables.events.c.event_type,
-            tables.events.c.invoice_id,
-            _endpoints.state.label("endpoint_state"),
-        )
-        .join(tables.events, tables.events.c.sequence == _deliveries.sequence)
-        .join(tables.endpoints, _endpoints.id == _deliveries.endpoint_id)
-        .order_by(_deliveries.id.desc())
-        .limit(limit)
-    )
-    rows = connection.execute(_filtered(statement, wanted)).all()
+    return _records(connection, _filtered(_RECORDS, wanted).order_by(_deliveries.id.desc()).limit(limit))
+
+
+def find(connection: Connection, delivery_id: str) -> DeliveryRecord | None:
+    """The delivery with this id, with its attempts."""
+    found = _records(connection, _RECORDS.where(_deliveries.id == delivery_id))
+    return found[0] if found else None
+
+
+def _records(connection: Connection, statement: Select[Any]) -> list[DeliveryRecord]:
+    rows = connection.execute(statement).all()
     tried = _attempts(connection, [row.id for row in rows])
     return [_delivery(row, tried.get(row.id, ())) for row in rows]
 
@@ -168,3 +178,18 @@ def count_by_state(
         is_held = state == DeliveryState.PENDING and endpoint_state == EndpointState.DEACTIVATED
         counts.setdefault(endpoint_id, {})[HELD if is_held else state] = number
     return counts
+
+
+def count_by_endpoint(connection: Connection, event_type: str, since: datetime, until: datetime) -> dict[str, int]:
+    """How many deliveries of the period's events there are for each endpoint, whatever their state."""
+    rows = connection.execute(
+        select(_deliveries.endpoint_id, func.count())
+        .join(tables.events, tables.events.c.sequence == _deliveries.sequence)
+        .where(
+            tables.events.c.event_type == event_type,
+            tables.events.c.created_at >= since,
+            tables.events.c.created_at < until,
+        )
+        .group_by(_deliveries.endpoint_id)
+    )
+    return {endpoint_id: number for endpoint_id, number in rows}  # noqa: C416 (a Result is no mapping)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from closebell.domain.endpoint import Endpoint, EndpointState, HttpMethod
 from closebell.domain.retry import RetryPolicy
 from closebell.domain.signature import Secret, SignatureStyle
 from closebell.store import tables
+from closebell.store.statements import IDS, in_chunks, padded
 
 _endpoints = tables.endpoints.c
 _secrets = tables.endpoint_secrets.c
@@ -39,6 +41,31 @@ def find_locked(connection: Connection, endpoint_id: str, *, now: datetime) -> E
     """The same, locked until the transaction ends, so that what is decided from it still holds when written."""
     found = _load(connection, _KEPT.where(_endpoints.id == endpoint_id).with_for_update(key_share=True), now)
     return found[0] if found else None
+
+
+def listeners(connection: Connection, *, now: datetime) -> list[Endpoint]:
+    """Every endpoint that is not deleted, and none of them can be deleted until the transaction ends.
+
+    Deliveries made in this transaction are thus seen by whoever deletes an endpoint later, and cancelled. The lock
+    is the one that a delivery's foreign key takes anyway; it keeps nobody from changing the endpoint otherwise.
+    """
+    return _load(connection, _KEPT.with_for_update(read=True, key_share=True), now)
+
+
+def find_to_delete(connection: Connection, endpoint_id: str, *, now: datetime) -> Endpoint | None:
+    """The same as `find_locked`, once no transaction is under way that makes deliveries for it."""
+    found = _load(connection, _KEPT.where(_endpoints.id == endpoint_id).with_for_update(), now)
+    return found[0] if found else None
+
+
+def names(connection: Connection, endpoint_ids: Iterable[str]) -> dict[str, str]:
+    """What these endpoints are called, by id; deleted ones too."""
+    statement = select(_endpoints.id, _endpoints.name).where(_endpoints.id.in_(IDS))
+    return {
+        row.id: row.name
+        for chunk in in_chunks(endpoint_ids)
+        for row in connection.execute(statement, {"ids": padded(chunk)})
+    }
 
 
 def _load(connection: Connection, statement: Select[Any], now: datetime) -> list[Endpoint]:
@@ -74,6 +101,52 @@ def _endpoint(row: Row[Any], secrets: Sequence[Secret]) -> Endpoint:
         created_at=row.created_at,
         updated_at=row.updated_at,
         secrets=tuple(secrets),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How an endpoint is doing, as far as the outcome of a call depends on it."""
+
+    policy: RetryPolicy
+    state: EndpointState
+    consecutive_failures: int
+
+
+_HEALTH = (
+    select(_endpoints.id, _endpoints.policy, _endpoints.state, _endpoints.consecutive_failures)
+    .where(_endpoints.id.in_(IDS))
+    .order_by(_endpoints.id)
+)
+
+
+def health(connection: Connection, endpoint_ids: Iterable[str], *, lock: bool) -> dict[str, Health]:
+    """How these endpoints are doing, by id; locked for whoever is going to change it."""
+    statement = _HEALTH.with_for_update(key_share=True) if lock else _HEALTH
+    return {
+        row.id: Health(
+            policy=RetryPolicy(row.policy),
+            state=EndpointState(row.state),
+            consecutive_failures=row.consecutive_failures,
+        )
+        for chunk in in_chunks(endpoint_ids)
+        for row in connection.execute(statement, {"ids": padded(chunk)})
+    }
+
+
+def set_failures(connection: Connection, endpoint_id: str, consecutive_failures: int) -> None:
+    """Write how many attempts in a row have failed."""
+    connection.execute(
+        update(tables.endpoints).where(_endpoints.id == endpoint_id).values(consecutive_failures=consecutive_failures)
+    )
+
+
+def deactivate(connection: Connection, endpoint_id: str, *, reason: str, now: datetime) -> None:
+    """Stop calling an active endpoint; its deliveries wait until somebody enables it again."""
+    connection.execute(
+        update(tables.endpoints)
+        .where(_endpoints.id == endpoint_id, _endpoints.state == EndpointState.ACTIVE.value)
+        .values(state=EndpointState.DEACTIVATED.value, state_reason=reason, updated_at=now)
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from closebell.domain import chain
 from closebell.store import tables
 from closebell.store.statements import IDS
+from closebell.store.wake import ring
 
 _events = tables.events.c
 _head = tables.feed_head.c
@@ -94,6 +95,7 @@ def append(connection: Connection, head: Head, new: Sequence[NewEvent]) -> list[
     connection.execute(
         _MOVE_HEAD, {"new_sequence": sequence, "new_hash": digest, "new_at": max(head.last_at, new[-1].created_at)}
     )
+    ring(connection)
     return [row["sequence"] for row in rows]
 
 
@@ -165,3 +167,27 @@ def count_between(connection: Connection, event_type: str, since: datetime, unti
             _events.event_type == event_type, _events.created_at >= since, _events.created_at < until
         )
     ).scalar_one()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The stretch of the feed that a period covers: its first and last sequence, and how many events it holds."""
+
+    first: int
+    last: int
+    count: int
+
+    @property
+    def missing(self) -> int:
+        """How many sequences of the stretch have no event; never any, unless somebody reached around us."""
+        return self.last - self.first + 1 - self.count if self.count else 0
+
+
+def span(connection: Connection, since: datetime, until: datetime) -> Span:
+    """The events of every type made from `since` up to and without `until`."""
+    row = connection.execute(
+        select(
+            func.min(_events.sequence).label("first"), func.max(_events.sequence).label("last"), func.count().label("n")
+        ).where(_events.created_at >= since, _events.created_at < until)
+    ).one()
+    return Span(first=row.first or 0, last=row.last or 0, count=row.n)

@@ -56,7 +56,7 @@ def load(connection: Connection, ids: Iterable[str]) -> dict[str, Invoice]:
 
 
 def _load(connection: Connection, ids: Iterable[str], statement: Select[Any]) -> dict[str, Invoice]:
-    rows = [row for chunk in in_chunks(ids) for row in connection.execute(statement, {"ids": padded(chunk)})]
+    rows = [row for chunk in in_chunks(ids) for row in connection.execute(statement, {"ids": padded(chunk)}).all()]
     if not rows:
         return {}
     found = [row.id for row in rows]
@@ -120,7 +120,7 @@ def _children(
 ) -> dict[str, list[T]]:
     found: defaultdict[str, list[T]] = defaultdict(list)
     for chunk in in_chunks(ids):
-        for row in connection.execute(statement, {"ids": padded(chunk)}):
+        for row in connection.execute(statement, {"ids": padded(chunk)}).all():
             found[row.invoice_id].append(build(row))
     return found
 

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from closebell.errors import MisuseError, Unavailable
 from closebell.store.database import dialect
-from closebell.store.sqlite import engine_without_foreign_keys, names_no_file
+from closebell.store.sqlite import names_no_file, open_engine
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -102,14 +102,14 @@ def _migrate_sqlite(url: str) -> str:
     path = Path(make_url(url).database or "").absolute()
     if not path.parent.is_dir():
         raise MisuseError(f"database_url names {path}, and {path.parent} is not a directory")
-    engine = engine_without_foreign_keys(url)
-    with _directory_locked(path.parent), engine.connect() as connection:
-        with connection.begin():
-            before = revision(connection)
-            after = migrate_connection(connection)
-            if before != after:
-                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-                assert not broken, f"the migration from {before} to {after} left references to nothing: {broken[:5]}"
+    # A migration that rebuilds a table drops the old one, which references to it would forbid.
+    engine = open_engine(url, begin="BEGIN IMMEDIATE", pool=NullPool, pragmas=("foreign_keys = OFF",))
+    with _directory_locked(path.parent), engine.begin() as connection:
+        before = revision(connection)
+        after = migrate_connection(connection)
+        if before != after:
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+            assert not broken, f"the migration from {before} to {after} left references to nothing: {broken[:5]}"
     return after
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 
 from closebell.errors import Unavailable
 from closebell.store.unit import P, R, Unit
@@ -28,6 +30,21 @@ READERS = 4
 
 BUSY_TIMEOUT_MS = 5_000
 """How long to wait for another process that holds the file's write lock."""
+
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB,
+}
+"""What is the matter with the file or the machine, and not with the statement."""
 
 
 @dataclass(slots=True)
@@ -47,10 +64,18 @@ class SqliteDatabase:
     engine_name = "sqlite"
     writers = 1
 
-    def __init__(self, url: str) -> None:
-        self._in_memory = _names_no_file(url)
-        self._write_engine = _engine(url, begin="BEGIN IMMEDIATE", pool=StaticPool if self._in_memory else NullPool)
-        self._read_engine = self._write_engine if self._in_memory else _engine(url, begin="BEGIN", pool=QueuePool)
+    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+        self._in_memory = names_no_file(url)
+        patience = f"busy_timeout = {busy_timeout_ms}"
+        self._write_engine = open_engine(
+            url, begin="BEGIN IMMEDIATE", pool=StaticPool if self._in_memory else NullPool, pragmas=(patience,)
+        )
+        self._read_engine = (
+            self._write_engine
+            if self._in_memory
+            else open_engine(url, begin="BEGIN", pool=QueuePool, pragmas=(patience, "query_only = ON"))
+        )
+        self._closed = False
         self._tasks: queue.Queue[_Task | None] = queue.Queue(QUEUE_UNITS_MAX)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="closebell-reader")
         self._writer = threading.Thread(target=self._write_groups, name="closebell-writer", daemon=True)
@@ -66,6 +91,7 @@ class SqliteDatabase:
 
         Errors: what the unit raises, its own changes undone; Unavailable when the file is locked, full or gone.
         """
+        self._must_be_open()
         loop = asyncio.get_running_loop()
         task = _Task(run=lambda c: unit(c, *args, **kwargs), loop=loop, future=loop.create_future())
         try:
@@ -79,17 +105,27 @@ class SqliteDatabase:
         """Run the unit in a snapshot, beside the writer."""
         if self._in_memory:
             return await self.write(unit, *args, **kwargs)
+        self._must_be_open()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, lambda: self._read(lambda c: unit(c, *args, **kwargs)))
 
+    async def listen(self, heard: Callable[[], None]) -> None:
+        """Return at once: no other process serves from this file."""
+
     async def close(self) -> None:
         """Finish the waiting units and close every connection."""
+        self._closed = True
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._stop)
 
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise Unavailable("the database is closed")
+
     def _stop(self) -> None:
-        self._tasks.put(None)
-        self._writer.join()
+        if self._writer.is_alive():
+            self._tasks.put(None)
+            self._writer.join()
         self._readers.shutdown()
         self._read_engine.dispose()
         self._write_engine.dispose()
@@ -132,7 +168,11 @@ class SqliteDatabase:
             with connection.begin():
                 for task in group:
                     _run(connection, task, alone=len(group) == 1)
+                _must_be_in_transaction(connection)
         except _Aborted:
+            return connection
+        except _Undone:
+            _fail(group, Unavailable("the database undid this change, because one beside it met a full disk or worse"))
             return connection
         except DBAPIError as error:
             _fail(group, _explained(error))
@@ -140,14 +180,25 @@ class SqliteDatabase:
             _fail(group, error)
         else:
             return connection
-        if connection is not None:
-            connection.invalidate()
-            connection.close()
+        if connection is None or self._in_memory:
+            return connection  # in memory, the connection is the database
+        connection.invalidate()
+        connection.close()
         return None
 
 
 class _Aborted(Exception):
     """The only unit of a group failed, so its transaction is undone as a whole."""
+
+
+class _Undone(Exception):
+    """SQLite ended the transaction by itself, as it does when the disk is full: nothing of the group is left."""
+
+
+def _must_be_in_transaction(connection: Connection) -> None:
+    held: Any = connection.connection.dbapi_connection
+    if not held.in_transaction:
+        raise _Undone
 
 
 def _run(connection: Connection, task: _Task, *, alone: bool) -> None:
@@ -167,6 +218,7 @@ def _run(connection: Connection, task: _Task, *, alone: bool) -> None:
         task.result = task.run(connection)
     except Exception as error:  # noqa: BLE001 (the unit's own error goes back to its caller)
         task.error = _explained(error) if isinstance(error, DBAPIError) else error
+        _must_be_in_transaction(connection)
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
     connection.exec_driver_sql("RELEASE SAVEPOINT unit")
 
@@ -199,34 +251,39 @@ def _resolve(answers: list[_Task]) -> None:
 
 def _explained(error: DBAPIError) -> Exception:
     """What a caller can act on: a passing condition becomes Unavailable, a bug stays what it is."""
-    text = str(error.orig)
-    if error.connection_invalidated or any(
-        sign in text
-        for sign in ("locked", "full", "unable to open", "disk I/O", "readonly", "not a database", "malformed")
-    ):
-        return Unavailable(f"the database cannot be written or read just now: {text}")
+    # Extended codes (SQLITE_IOERR_FSYNC) keep the plain one in their lowest byte.
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if error.connection_invalidated or (code is not None and code & 0xFF in _PASSING):
+        return Unavailable(f"the database cannot be written or read just now: {error.orig}")
     return error
 
 
-def _names_no_file(url: str) -> bool:
-    return url in {"sqlite://", "sqlite:///:memory:"}
+def names_no_file(url: str) -> bool:
+    """Whether the URL means a database in memory, which lives as long as its one connection."""
+    return make_url(url).database in {None, "", ":memory:"}
 
 
-def _engine(url: str, *, begin: str, pool: type[Any]) -> Engine:
+def open_engine(url: str, *, begin: str, pool: type[Pool], pragmas: Iterable[str] = ()) -> Engine:
+    """An engine whose transactions start with `begin` and whose connections are set up as Closebell needs them.
+
+    Shape: `pragmas` are set last, so they may override.
+    """
     engine = create_engine(
         url, poolclass=pool, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
     )
 
     @event.listens_for(engine, "connect")
-    def _configure(dbapi_connection: Any, record: Any) -> None:  # noqa: ARG001 (the hook's own shape)
+    def _configure(dbapi_connection: Any, _record: Any) -> None:
         dbapi_connection.isolation_level = None  # transactions are begun below, not by the driver's guess
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
+            "recursive_triggers = ON",  # otherwise REPLACE removes rows behind the back of the delete triggers
             f"busy_timeout = {BUSY_TIMEOUT_MS}",
             "cache_size = -32768",
             "temp_store = MEMORY",
+            *pragmas,
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}").close()
 

@@ -41,6 +41,10 @@ class Database(Protocol):
         """Run the unit in a read-only snapshot."""
         ...
 
+    async def listen(self, heard: Callable[[], None]) -> None:
+        """Call `heard` whenever another process rings; runs until cancelled."""
+        ...
+
     async def close(self) -> None:
         """Finish what was handed in and let go of every connection."""
         ...

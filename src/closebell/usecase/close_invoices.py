@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from closebell.clock import Clock, Luck
 from closebell.domain import closing, event
+from closebell.domain.endpoint import Endpoint
 from closebell.domain.identifiers import object_id
 from closebell.domain.invoice import Invoice
 from closebell.errors import ClosebellError, InvalidInput, Refusal, RefusalCode
@@ -42,10 +43,11 @@ class Closed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseReport:
-    """What became of a batch: one answer per command, in order, and the deliveries it gave rise to."""
+    """What became of a batch: one answer per command, in order, the deliveries it gave rise to, and who is told."""
 
     answers: tuple[Closed | ClosebellError, ...]
     deliveries: tuple[NewDelivery, ...] = ()
+    listeners: tuple[Endpoint, ...] = ()
 
 
 def close_invoices(
@@ -64,20 +66,22 @@ def close_invoices(
     known = directory.known_employees(connection, {c.closed_by_id for c in commands if c.closed_by_id is not None})
     now = clock.now()
     refused: dict[int, ClosebellError] = {}
-    to_close: dict[str, Invoice] = {}
+    to_close: dict[str, CloseCommand] = {}
+    closers: set[int] = set()
     for index, command in enumerate(commands):
         decision = _decide(command, found.get(command.invoice_id), known, now)
         if isinstance(decision, ClosebellError):
             refused[index] = decision
-        elif not decision.is_closed:
-            to_close.setdefault(decision.id, replace(decision, closed_by_id=command.closed_by_id))
-    closed, made = _close(connection, list(to_close.values()), clock, luck, offer)
-    final = {**found, **{invoice.id: invoice for invoice in closed}}
+        elif not decision.is_closed and decision.id not in to_close:
+            to_close[decision.id] = command
+            closers.add(index)
+    done = _close(connection, [(found[key], command) for key, command in to_close.items()], clock, luck, offer)
+    final = {**found, **{invoice.id: invoice for invoice in done.closed}}
     answers = tuple(
-        refused.get(index) or _answer(command, final[command.invoice_id], fresh=to_close)
+        refused.get(index) or _answer(command, final[command.invoice_id], again=index not in closers)
         for index, command in enumerate(commands)
     )
-    return CloseReport(answers=answers, deliveries=tuple(made))
+    return CloseReport(answers=answers, deliveries=done.deliveries, listeners=done.listeners)
 
 
 def _decide(
@@ -96,42 +100,56 @@ def _decide(
     return Refusal(blockers[0].code, blockers[0].detail) if blockers else invoice
 
 
-def _answer(command: CloseCommand, invoice: Invoice, *, fresh: dict[str, Invoice]) -> Closed:
+def _answer(command: CloseCommand, invoice: Invoice, *, again: bool) -> Closed:
     return Closed(
         invoice_id=command.invoice_id,
         receipt_number=invoice.receipt_number,
         closed_by_id=invoice.closed_by_id,
-        again=invoice.id not in fresh,
+        again=again,
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What was written: the invoices as they are now, the deliveries that were made, and for whom."""
+
+    closed: Sequence[Invoice] = ()
+    deliveries: tuple[NewDelivery, ...] = ()
+    listeners: tuple[Endpoint, ...] = ()
+
+
 def _close(
-    connection: Connection, ready: Sequence[Invoice], clock: Clock, luck: Luck, offer: LeaseOffer
-) -> tuple[list[Invoice], list[NewDelivery]]:
+    connection: Connection,
+    ready: Sequence[tuple[Invoice, CloseCommand]],
+    clock: Clock,
+    luck: Luck,
+    offer: LeaseOffer,
+) -> _Done:
     """Number, freeze and tell invoices that may close; the counters are the last locks taken."""
     if not ready:
-        return [], []
-    listeners = endpoints.all_kept(connection, now=clock.now())
-    next_number = centers.take_receipt_numbers(connection, Counter(invoice.centre.id for invoice in ready))
+        return _Done()
+    next_number = centers.take_receipt_numbers(connection, Counter(invoice.centre.id for invoice, _ in ready))
     head = events.lock_head(connection)
     # Read after the last lock, and never before the previous close: receipts follow the order of `closed_at`.
     now = max(clock.now(), head.last_at)
     numbered: list[tuple[Invoice, int]] = []
-    for invoice in ready:
+    for invoice, command in ready:
         number = next_number[invoice.centre.id]
         next_number[invoice.centre.id] += 1
-        numbered.append((_closed(invoice, number, now), number))
+        numbered.append((_closed(invoice, command, number, now), number))
     closed = [invoice for invoice, _ in numbered]
     invoice_rows.mark_closed(connection, numbered)
     told = [_event(invoice, now, luck) for invoice in closed]
     sequences = events.append(connection, head, told)
+    listeners = endpoints.listeners(connection, now=now)
     made = deliveries.fan_out(connection, zip(sequences, told, strict=True), listeners, now=now, luck=luck, offer=offer)
-    return closed, made
+    return _Done(closed=closed, deliveries=tuple(made), listeners=tuple(listeners))
 
 
-def _closed(invoice: Invoice, number: int, now: datetime) -> Invoice:
+def _closed(invoice: Invoice, command: CloseCommand, number: int, now: datetime) -> Invoice:
     return replace(
         invoice,
+        closed_by_id=command.closed_by_id,
         receipt_number=invoice.centre.receipt(number),
         closed_at=now,
         close_sequence=invoice.close_sequence + 1,

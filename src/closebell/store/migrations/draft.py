@@ -1,7 +1,6 @@
 """Drafts a migration: prints the operations that turn the migrated schema into what `tables.py` says.
 
-    python -m closebell.store.migrations.draft                 since the newest migration
-    python -m closebell.store.migrations.draft --from-nothing  the whole schema
+Run `python -m closebell.store.migrations.draft`; with `--from-nothing` it prints the whole schema.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from sqlalchemy import create_engine
 
 from closebell.store import tables
 from closebell.store.schema import migrate_connection
+from closebell.store.types import ExactDecimal, Instant
 
 
 def draft(*, from_nothing: bool) -> str:
@@ -22,17 +22,17 @@ def draft(*, from_nothing: bool) -> str:
     with create_engine("sqlite://").begin() as connection:
         if not from_nothing:
             migrate_connection(connection)
-        options = {"compare_type": True, "render_item": _render_item}
-        operations = produce_migrations(MigrationContext.configure(connection, opts=options), tables.metadata).upgrade_ops
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        operations = produce_migrations(context, tables.metadata).upgrade_ops
     assert operations is not None, "a comparison always has an answer"
     return render_python_code(operations, render_as_batch=not from_nothing, render_item=_render_item)
 
 
-def _render_item(kind: str, item: Any, context: Any) -> str | Literal[False]:
+def _render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Our own column types by what the database sees, because a migration must not change when they do."""
-    if kind == "type" and isinstance(item, tables.Instant):
+    if kind == "type" and isinstance(item, Instant):
         return "sa.BigInteger()"
-    if kind == "type" and isinstance(item, tables.ExactDecimal):
+    if kind == "type" and isinstance(item, ExactDecimal):
         return "sa.String(length=40)"
     return False
 

@@ -1,0 +1,292 @@
+"""Routes of those who run the service: import records, prove that it balances, and say who may call."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from closebell.api import bodies, examples
+from closebell.api.exchange import Answer, ApiRequest, read_body
+from closebell.api.queries import guid_in_path, query_of
+from closebell.api.routing import Doc, Operation, Query, operation
+from closebell.store.keys import ApiKey
+from closebell.usecase.import_records import Result, decode, import_records
+from closebell.usecase.manage_keys import create_key, list_keys, revoke_key
+from closebell.usecase.reconcile import reconcile
+
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where a reconciliation begins that names no beginning: before anything was closed."""
+_INSTANT: Final = {"type": "string", "format": "date-time"}
+
+
+class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one record; `code`, `field` and `reason` say why it was refused."""
+
+    kind: str
+    index: int
+    id: str | None
+    result: str
+    code: str | None
+    field: str
+    reason: str
+
+
+class ImportAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of every record, in the order centres, employees, guests, invoices."""
+
+    created: int
+    unchanged: int
+    refused: int
+    rows: list[ImportRow]
+    error: None = None
+
+
+class EndpointTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the deliveries to one endpoint stand."""
+
+    endpoint_id: str
+    name: str
+    delivered: int
+    pending: int
+    held: int
+    exhausted: int
+    cancelled: int
+    total: int
+
+
+class ReconciliationAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The totals of a period; `reasons` say why they do not balance, if so."""
+
+    from_: datetime = msgspec.field(name="from")
+    to: datetime
+    closes: int
+    events: int
+    endpoints: list[EndpointTotals]
+    balanced: bool
+    reasons: list[str]
+    error: None = None
+
+
+class KeyDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as far as it is known: `hint` is how it begins."""
+
+    id: str
+    name: str
+    hint: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class KeyRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A key to create, and whose it is."""
+
+    name: str
+
+
+class NewKeyAnswer(KeyDocument, frozen=True, kw_only=True):
+    """A new key; `key` is shown here and never again."""
+
+    key: str
+    error: None = None
+
+
+class KeysAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Every key there ever was, oldest first."""
+
+    keys: list[KeyDocument]
+    error: None = None
+
+
+class KeyRevoked(msgspec.Struct, frozen=True, kw_only=True):
+    """The key is worthless."""
+
+    is_revoked: bool = True
+    error: None = None
+
+
+_KEY: Final = msgspec.json.Decoder(KeyRequest)
+
+
+@operation(
+    Doc(
+        method="POST",
+        path="/v1/import",
+        tag="Administration",
+        summary="Import records",
+        description="Takes centres, employees, guests and invoices in the wire's own shapes; a captured invoice or a "
+        "whole Invoice.Closed envelope loads as it is. Each record is all or nothing, and importing the same twice "
+        "changes nothing.",
+        query=(
+            Query(
+                name="as_open",
+                schema={"type": "boolean", "default": False},
+                sentence="Load closed invoices as open ones.",
+                example=True,
+            ),
+        ),
+        body_schema={
+            "type": "object",
+            "properties": {
+                name: {"type": ["array", "null"], "items": {"type": "object"}}
+                for name in ("centers", "employees", "guests", "invoices")
+            },
+        },
+        body_example=examples.IMPORT,
+        answer=ImportAnswer,
+        answer_example=examples.IMPORTED,
+        refusals=(413,),
+        is_extension=True,
+    )
+)
+async def post_import(request: ApiRequest) -> Answer:
+    """Import records and report on each."""
+    service = request.service
+    as_open = query_of(request).flag("as_open")
+    body = await read_body(request.scope, request.receive, bytes_max=service.import_bytes_max)
+    report = await service.database.write(import_records, decode(body), as_open=as_open, now=service.clock.now())
+    return Answer.of(
+        ImportAnswer(
+            created=report.count(Result.CREATED),
+            unchanged=report.count(Result.UNCHANGED),
+            refused=report.count(Result.REFUSED),
+            rows=[
+                ImportRow(
+                    kind=row.kind.value,
+                    index=row.index,
+                    id=row.id,
+                    result=row.result.value,
+                    code=row.code,
+                    field=row.field,
+                    reason=row.reason,
+                )
+                for row in report.rows
+            ],
+        )
+    )
+
+
+@operation(
+    Doc(
+        method="GET",
+        path="/v1/reconciliation",
+        tag="Administration",
+        summary="Prove that every close was told",
+        description="Counts closes, events, and where each endpoint's deliveries stand, in one snapshot.",
+        query=(
+            Query(
+                name="from",
+                schema=_INSTANT,
+                sentence="Where the period begins; without it, at the beginning.",
+                example="2022-03-11T00:00:00Z",
+            ),
+            Query(
+                name="to",
+                schema=_INSTANT,
+                sentence="Where it ends, itself not included; without it, now.",
+                example="2022-03-12T00:00:00Z",
+            ),
+        ),
+        answer=ReconciliationAnswer,
+        answer_example=examples.RECONCILIATION,
+        is_extension=True,
+    )
+)
+async def get_reconciliation(request: ApiRequest) -> Answer:
+    """The totals of a period."""
+    service, query = request.service, query_of(request)
+    # The end is not part of the period, and what happened this very instant is.
+    until = query.instant("to") or service.clock.now() + timedelta(microseconds=1)
+    since = query.instant("from") or BEGINNING
+    found = await service.database.read(reconcile, since=since, until=until, clock=service.clock)
+    return Answer.of(
+        ReconciliationAnswer(
+            from_=found.since,
+            to=found.until,
+            closes=found.closes,
+            events=found.events,
+            endpoints=[
+                EndpointTotals(**{name: getattr(tally, name) for name in EndpointTotals.__struct_fields__})
+                for tally in found.endpoints
+            ],
+            balanced=found.balanced,
+            reasons=list(found.reasons),
+        )
+    )
+
+
+@operation(
+    Doc(
+        method="GET",
+        path="/v1/keys",
+        tag="Keys",
+        summary="List the keys",
+        answer=KeysAnswer,
+        answer_example={"keys": [examples.KEY], "error": None},
+        is_extension=True,
+    )
+)
+async def get_keys(request: ApiRequest) -> Answer:
+    """List the keys."""
+    found = await request.service.database.read(list_keys)
+    return Answer.of(KeysAnswer(keys=[KeyDocument(**_key(key)) for key in found]))
+
+
+@operation(
+    Doc(
+        method="POST",
+        path="/v1/keys",
+        tag="Keys",
+        summary="Create a key",
+        description="The answer is the only one that shows it.",
+        body=KeyRequest,
+        body_example={"name": "till"},
+        answer=NewKeyAnswer,
+        answer_example={**examples.KEY, "key": "4f0c1d" + "0" * 58, "error": None},
+        status=201,
+        refusals=(409, 413),
+        is_extension=True,
+    )
+)
+async def post_key(request: ApiRequest) -> Answer:
+    """Create a key and show it, once."""
+    said = bodies.decode(await request.payload(), _KEY)
+    service = request.service
+    made = await service.database.write(create_key, said.name, clock=service.clock, luck=service.luck)
+    return Answer.of(NewKeyAnswer(**_key(made.api_key), key=made.key), status=201)
+
+
+@operation(
+    Doc(
+        method="DELETE",
+        path="/v1/keys/{key_id}",
+        tag="Keys",
+        summary="Revoke a key",
+        description="Other processes may take it for a few seconds more.",
+        answer=KeyRevoked,
+        answer_example={"is_revoked": True, "error": None},
+        refusals=(404,),
+        is_extension=True,
+    )
+)
+async def delete_key(request: ApiRequest) -> Answer:
+    """Revoke a key."""
+    key_id = guid_in_path(request, "key_id")
+    service = request.service
+    await service.database.write(revoke_key, key_id, clock=service.clock)
+    service.gatekeeper.forget()
+    return Answer.of(KeyRevoked())
+
+
+def _key(key: ApiKey) -> dict[str, Any]:
+    return {name: getattr(key, name) for name in KeyDocument.__struct_fields__}
+
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    post_import,
+    get_reconciliation,
+    get_keys,
+    post_key,
+    delete_key,
+)

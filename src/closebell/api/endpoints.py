@@ -1,0 +1,304 @@
+"""Routes of webhook endpoints: who is told of closed invoices."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from closebell.api import bodies, examples
+from closebell.api.endpoint_shapes import (
+    EndpointAnswer,
+    EndpointChange,
+    EndpointDeleted,
+    EndpointRequest,
+    EndpointsAnswer,
+    EndpointTested,
+    NewEndpointRequest,
+    answer,
+    document,
+)
+from closebell.api.exchange import Answer, ApiRequest
+from closebell.api.queries import guid_in_path
+from closebell.api.routing import Doc, Operation, operation
+from closebell.dispatch.probe import send_test
+from closebell.usecase.manage_endpoints import (
+    EndpointChanges,
+    EndpointDraft,
+    create_endpoint,
+    delete_endpoint,
+    disable_endpoint,
+    enable_endpoint,
+    list_endpoints,
+    read_endpoint,
+    update_endpoint,
+)
+
+_AT: Final = "/v1/webhook_endpoints/{endpoint_id}"
+
+
+_NEW: Final = msgspec.json.Decoder(NewEndpointRequest)
+_WHOLE: Final = msgspec.json.Decoder(EndpointRequest)
+_CHANGE: Final = msgspec.json.Decoder(EndpointChange)
+_ONE: Final = {**examples.ENDPOINT, "error": None}
+
+
+@operation(
+    Doc(
+        method="POST",
+        path="/v1/webhook_endpoints",
+        tag="Webhook endpoints",
+        summary="Create an endpoint",
+        description="The answer is the only one that shows the signing secret.",
+        body=NewEndpointRequest,
+        body_example=examples.ENDPOINT_REQUEST,
+        answer=EndpointAnswer,
+        answer_example={**_ONE, "secret": examples.SHOWN_SECRET},
+        status=201,
+        refusals=(409, 413),
+        is_extension=True,
+    )
+)
+async def post_endpoint(request: ApiRequest) -> Answer:
+    """Create an endpoint and show its secret, once."""
+    said = bodies.decode(await request.payload(), _NEW)
+    draft = EndpointDraft(
+        name=said.name,
+        url=said.url,
+        event_types=tuple(said.event_types),
+        http_method="POST" if said.http_method is None else said.http_method,
+        description=said.description or "",
+        center_ids=tuple(said.center_ids or ()),
+        signature_styles=("standard",) if said.signature_styles is None else tuple(said.signature_styles),
+        policy="standard" if said.policy is None else said.policy,
+        secret=said.secret,
+    )
+    service = request.service
+    endpoint = await service.database.write(
+        create_endpoint, draft, networks=service.allowed_networks, clock=service.clock, luck=service.luck
+    )
+    service.endpoints_changed()
+    return Answer.of(answer(endpoint, secret=endpoint.secrets[0].reveal()), status=201)
+
+
+@operation(
+    Doc(
+        method="GET",
+        path="/v1/webhook_endpoints",
+        tag="Webhook endpoints",
+        summary="List the endpoints",
+        answer=EndpointsAnswer,
+        answer_example={"webhook_endpoints": [examples.ENDPOINT], "error": None},
+        is_extension=True,
+    )
+)
+async def get_endpoints(request: ApiRequest) -> Answer:
+    """List the endpoints."""
+    found = await request.service.database.read(list_endpoints, clock=request.service.clock)
+    return Answer.of(EndpointsAnswer(webhook_endpoints=[document(endpoint) for endpoint in found]))
+
+
+@operation(
+    Doc(
+        method="GET",
+        path=_AT,
+        tag="Webhook endpoints",
+        summary="Read an endpoint",
+        answer=EndpointAnswer,
+        answer_example=_ONE,
+        refusals=(404,),
+        is_extension=True,
+    )
+)
+async def get_endpoint(request: ApiRequest) -> Answer:
+    """Read one endpoint."""
+    endpoint_id = guid_in_path(request, "endpoint_id")
+    service = request.service
+    return Answer.of(answer(await service.database.read(read_endpoint, endpoint_id, clock=service.clock)))
+
+
+@operation(
+    Doc(
+        method="PATCH",
+        path=_AT,
+        tag="Webhook endpoints",
+        summary="Change an endpoint",
+        description="What is left out stays as it is. A new URL holds for waiting deliveries too.",
+        body=EndpointChange,
+        body_example={"url": "https://books.example.com/hooks/v2"},
+        answer=EndpointAnswer,
+        answer_example=_ONE,
+        refusals=(404, 413),
+        is_extension=True,
+    )
+)
+async def patch_endpoint(request: ApiRequest) -> Answer:
+    """Change what is mentioned."""
+    endpoint_id = guid_in_path(request, "endpoint_id")
+    said = bodies.decode(await request.payload(), _CHANGE)
+    changes = EndpointChanges(
+        name=said.name,
+        url=said.url,
+        event_types=_tuple(said.event_types),
+        http_method=said.http_method,
+        description=said.description,
+        center_ids=_tuple(said.center_ids),
+        signature_styles=_tuple(said.signature_styles),
+        policy=said.policy,
+    )
+    return await _updated(request, endpoint_id, changes)
+
+
+@operation(
+    Doc(
+        method="PUT",
+        path=_AT,
+        tag="Webhook endpoints",
+        summary="Replace an endpoint",
+        description="What is left out gets its default. State, id and secret stay.",
+        body=EndpointRequest,
+        body_example=examples.ENDPOINT_REQUEST,
+        answer=EndpointAnswer,
+        answer_example=_ONE,
+        refusals=(404, 413),
+        is_extension=True,
+    )
+)
+async def put_endpoint(request: ApiRequest) -> Answer:
+    """Say anew what the endpoint is."""
+    endpoint_id = guid_in_path(request, "endpoint_id")
+    said = bodies.decode(await request.payload(), _WHOLE)
+    changes = EndpointChanges(
+        name=said.name,
+        url=said.url,
+        event_types=tuple(said.event_types),
+        http_method="POST" if said.http_method is None else said.http_method,
+        description=said.description or "",
+        center_ids=tuple(said.center_ids or ()),
+        signature_styles=("standard",) if said.signature_styles is None else tuple(said.signature_styles),
+        policy="standard" if said.policy is None else said.policy,
+    )
+    return await _updated(request, endpoint_id, changes)
+
+
+@operation(
+    Doc(
+        method="DELETE",
+        path=_AT,
+        tag="Webhook endpoints",
+        summary="Delete an endpoint",
+        description="What waits for it is cancelled; its history stays.",
+        answer=EndpointDeleted,
+        answer_example={"is_deleted": True, "error": None},
+        refusals=(404,),
+        is_extension=True,
+    )
+)
+async def remove_endpoint(request: ApiRequest) -> Answer:
+    """Let an endpoint go."""
+    endpoint_id = guid_in_path(request, "endpoint_id")
+    service = request.service
+    await service.database.write(delete_endpoint, endpoint_id, clock=service.clock)
+    service.endpoints_changed()
+    return Answer.of(EndpointDeleted())
+
+
+@operation(
+    Doc(
+        method="POST",
+        path=f"{_AT}/enable",
+        tag="Webhook endpoints",
+        summary="Enable an endpoint",
+        description="Its failures are forgotten, and what was held for it is sent.",
+        answer=EndpointAnswer,
+        answer_example=_ONE,
+        refusals=(404,),
+        is_extension=True,
+    )
+)
+async def enable(request: ApiRequest) -> Answer:
+    """Send to it again."""
+    endpoint_id = guid_in_path(request, "endpoint_id")
+    service = request.service
+    endpoint = await service.database.write(enable_endpoint, endpoint_id, clock=service.clock)
+    service.endpoints_changed()
+    return Answer.of(answer(endpoint))
+
+
+@operation(
+    Doc(
+        method="POST",
+        path=f"{_AT}/disable",
+        tag="Webhook endpoints",
+        summary="Disable an endpoint",
+        description="Its deliveries are held until it is enabled.",
+        answer=EndpointAnswer,
+        answer_example={**_ONE, "state": "deactivated", "state_reason": "Deactivated by hand."},
+        refusals=(404,),
+        is_extension=True,
+    )
+)
+async def disable(request: ApiRequest) -> Answer:
+    """Hold what is for it."""
+    endpoint_id = guid_in_path(request, "endpoint_id")
+    service = request.service
+    endpoint = await service.database.write(disable_endpoint, endpoint_id, clock=service.clock)
+    service.endpoints_changed()
+    return Answer.of(answer(endpoint))
+
+
+@operation(
+    Doc(
+        method="POST",
+        path=f"{_AT}/test",
+        tag="Webhook endpoints",
+        summary="Send a test",
+        description="Calls the endpoint once with a signed event of type Closebell.Test, under the rules of any call.",
+        answer=EndpointTested,
+        answer_example=examples.TESTED,
+        refusals=(404,),
+        is_extension=True,
+    )
+)
+async def probe_endpoint(request: ApiRequest) -> Answer:
+    """Call the endpoint once and say what came of it."""
+    endpoint_id = guid_in_path(request, "endpoint_id")
+    service = request.service
+    endpoint = await service.database.read(read_endpoint, endpoint_id, clock=service.clock)
+    outcome = await send_test(service.sender, endpoint, clock=service.clock, luck=service.luck)
+    return Answer.of(
+        EndpointTested(
+            is_delivered=outcome.error is None,
+            status=outcome.status,
+            fault=None if outcome.error is None else outcome.error.value,
+            detail=outcome.detail,
+            response_excerpt=outcome.response_excerpt,
+            duration_us=outcome.duration_us,
+        )
+    )
+
+
+async def _updated(request: ApiRequest, endpoint_id: str, changes: EndpointChanges) -> Answer:
+    service = request.service
+    endpoint = await service.database.write(
+        update_endpoint, endpoint_id, changes, networks=service.allowed_networks, clock=service.clock
+    )
+    service.endpoints_changed()
+    return Answer.of(answer(endpoint))
+
+
+def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
+
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    post_endpoint,
+    get_endpoints,
+    get_endpoint,
+    patch_endpoint,
+    put_endpoint,
+    remove_endpoint,
+    probe_endpoint,
+    enable,
+    disable,
+)

@@ -1,0 +1,122 @@
+"""One request and its answer, as the handlers of the API see them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from litestar import Request
+from litestar.types import HTTPScope, Receive, Scope, Send
+
+from closebell.domain.document import encode
+from closebell.errors import TooLarge
+
+if TYPE_CHECKING:
+    from closebell.api.service import Service
+
+JSON: Final = b"application/json"
+DRAIN_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Bytes of a refused body that are read and dropped, so that its sender gets to read why; then the connection ends."""
+
+
+class ClientGone(Exception):
+    """Whoever asked has hung up; nobody is left to answer."""
+
+
+class Answer:
+    """An answer, ready to be sent: status, bytes, and headers beside type and length."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, body: bytes, *, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        self.body = body
+        self.status = status
+        self.headers = headers
+
+    @classmethod
+    def of(cls, document: object, *, status: int = 200) -> Answer:
+        """The document as JSON with exact decimals."""
+        return cls(encode(document), status=status)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; this is what makes it an ASGI application, which the framework passes on untouched."""
+        await send(
+            {
+                "type": "http.response.start",
+                "status": cast("HTTPStatus", self.status),  # uvicorn takes any integer
+                "headers": (
+                    (b"content-type", JSON),
+                    (b"content-length", b"%d" % len(self.body)),
+                    *self.headers,
+                ),
+            }
+        )
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+class PlainAnswer(Answer):
+    """An answer that is not JSON: the metrics."""
+
+    __slots__ = ("media_type",)
+
+    def __init__(self, body: bytes, *, media_type: bytes) -> None:
+        super().__init__(body)
+        self.media_type = media_type
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it with its own type."""
+        headers = ((b"content-type", self.media_type), (b"content-length", b"%d" % len(self.body)))
+        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+class ApiRequest(Request[Any, Any, Any]):
+    """A request that knows the service it was made to, and reads its own body within the limit."""
+
+    @property
+    def service(self) -> Service:
+        """What serves it."""
+        return cast("Service", self.scope["closebell"])  # type: ignore[typeddict-item]  # ours, set by the front door
+
+    def named(self, parameter: str) -> str:
+        """A value from the path, as it was written."""
+        value: str = self.scope["path_params"][parameter]
+        return value
+
+    async def payload(self) -> bytes:
+        """The whole body.
+
+        Errors: TooLarge above the service's limit; ClientGone.
+        """
+        return await read_body(self.scope, self.receive, bytes_max=self.service.body_bytes_max)
+
+
+async def read_body(scope: HTTPScope, receive: Receive, *, bytes_max: int) -> bytes:
+    """The whole body of a request, announced or chunked.
+
+    Errors: TooLarge once it is over the limit, after dropping what comes of it up to DRAIN_BYTES_MAX; ClientGone.
+    """
+    message = cast("dict[str, Any]", await receive())
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False) and message["type"] == "http.request" and len(body) <= bytes_max:
+        return body  # what nearly every request is: one short message
+    parts, size = [body], len(body)
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        if size > bytes_max:
+            await _drain(receive, message)
+            raise TooLarge(f"The body is over {bytes_max} bytes, which is the most that {scope['path']} takes.")
+        if not message.get("more_body", False):
+            return b"".join(parts)
+        message = cast("dict[str, Any]", await receive())
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+
+
+async def _drain(receive: Receive, message: dict[str, Any]) -> None:
+    """Read on and drop: an answer sent while the other side still sends is often lost with the connection."""
+    dropped = 0
+    while message.get("more_body", False) and dropped <= DRAIN_BYTES_MAX:
+        message = cast("dict[str, Any]", await receive())
+        dropped += len(message.get("body", b""))

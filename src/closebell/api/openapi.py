@@ -1,0 +1,207 @@
+"""The OpenAPI 3.1 document, made from the routes and the types that serve them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from closebell.api import examples
+from closebell.api.problems import ErrorBody
+from closebell.api.routing import Doc
+from closebell.domain.document import encode
+from closebell.domain.event import Envelope
+
+VERSION: Final = "3.1.0"
+SCHEME: Final = "apikey"
+_JSON: Final = "application/json"
+_REFERENCE: Final = "#/components/schemas/{name}"
+_EVERYWHERE: Final = (400, 401, 500, 503)
+_NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9]+")
+_SAID: Final = {
+    400: "The request is malformed; the message names the field.",
+    401: "No key, or one that nobody knows.",
+    404: "There is no such thing.",
+    409: "A rule of the contract says no, or the request contradicts what is stored.",
+    413: "The body, or the batch, is over its limit.",
+    422: "More was asked for than a page holds.",
+    500: "Something unforeseen; InternalMessage refers to the log.",
+    503: "The database cannot be used just now; nothing was changed. Retry-After says when to try again.",
+}
+_ABOUT: Final = (
+    "Closes invoices and rings every application that must know. Speaks the Zenoti v1 contract; what that contract "
+    "lacks is marked `x-closebell-extension`."
+)
+
+
+def document(docs: Sequence[Doc], *, version: str, server: str | None = None) -> bytes:
+    """The document as it is served."""
+    schemas, components = _schemas(docs)
+    described = {
+        "openapi": VERSION,
+        "info": {"title": "Closebell", "version": version, "description": _ABOUT, "license": {"name": "Apache-2.0"}},
+        **({"servers": [{"url": server}]} if server else {}),
+        "security": [{SCHEME: []}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(doc.tag for doc in docs)],
+        "paths": _paths(docs, schemas),
+        "webhooks": {"Invoice.Closed": {"post": _webhook(schemas)}},
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                SCHEME: {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "`apikey <key>`; the scheme may be in any case.",
+                }
+            },
+        },
+    }
+    return encode(described)
+
+
+def _paths(docs: Sequence[Doc], schemas: dict[Any, Any]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for doc in docs:
+        paths.setdefault(doc.path, {})[doc.method.lower()] = _operation(doc, schemas)
+    return paths
+
+
+def _operation(doc: Doc, schemas: dict[Any, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": _operation_id(doc),
+        "summary": doc.summary,
+        "description": doc.description or doc.summary,
+        "tags": [doc.tag],
+        "responses": {str(doc.status): _answer(doc, schemas), **_problems(doc, schemas)},
+    }
+    if parameters := [*_path_parameters(doc), *_query_parameters(doc)]:
+        described["parameters"] = parameters
+    if doc.body is not None or doc.body_schema is not None:
+        described["requestBody"] = {
+            "required": doc.body_required,
+            "content": {_JSON: {"schema": doc.body_schema or schemas[doc.body], "example": doc.body_example}},
+        }
+    if doc.is_extension:
+        described["x-closebell-extension"] = True
+    if doc.is_open:
+        described["security"] = []
+    return described
+
+
+def _operation_id(doc: Doc) -> str:
+    """A name that clients can make a function of: `post_v1_invoices_invoice_id_close`."""
+    return f"{doc.method.lower()}{_NOT_A_NAME.sub('_', doc.path).rstrip('_')}"
+
+
+def _answer(doc: Doc, schemas: dict[Any, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {"example": doc.answer_example}
+    if doc.answer is not None:
+        content["schema"] = schemas[doc.answer]
+    elif doc.answer_media_type == _JSON:
+        content["schema"] = {"type": "object"}
+    else:
+        content["schema"] = {"type": "string"}
+    return {"description": "Done.", "content": {doc.answer_media_type: content}}
+
+
+def _problems(doc: Doc, schemas: dict[Any, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for status in sorted({*_EVERYWHERE, *doc.refusals}):
+        content: dict[str, Any] = {"schema": schemas[ErrorBody]}
+        if status == 409:  # noqa: PLR2004  # the status is its own name
+            content["example"] = examples.NOT_FULLY_PAID
+        found[str(status)] = {"description": _SAID[status], "content": {_JSON: content}}
+    return found
+
+
+def _path_parameters(doc: Doc) -> Iterable[dict[str, Any]]:
+    for name in doc.path_parameters:
+        is_object_id = name in {"event_id", "delivery_id"}
+        schema = (
+            {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"} if is_object_id else {"type": "string", "format": "uuid"}
+        )
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": schema,
+            "example": examples.PATH_VALUES[name],
+        }
+
+
+def _query_parameters(doc: Doc) -> Iterable[dict[str, Any]]:
+    for query in doc.query:
+        described: dict[str, Any] = {
+            "name": query.name,
+            "in": "query",
+            "schema": query.schema,
+            "description": query.sentence,
+        }
+        if query.example is not None:
+            described["example"] = query.example
+        if query.schema.get("type") == "array":
+            described |= {"style": "form", "explode": True}
+        yield described
+
+
+def _webhook(schemas: dict[Any, Any]) -> dict[str, Any]:
+    header = {"schema": {"type": "string"}}
+    return {
+        "summary": "An invoice was closed",
+        "description": "Sent to every endpoint that listens, signed, until it is answered with a 2xx. `event_id` is "
+        "the same in every repeat; `id` is that of the call.",
+        "tags": ["Events"],
+        "security": [],
+        "parameters": [
+            {"name": "webhook-id", "in": "header", "required": True, "description": "The event_id.", **header},
+            {"name": "webhook-timestamp", "in": "header", "required": True, "description": "Unix seconds.", **header},
+            {
+                "name": "webhook-signature",
+                "in": "header",
+                "description": "Standard Webhooks: one `v1,` signature per live secret.",
+                **header,
+            },
+            {
+                "name": "zenoti-webhook-signature",
+                "in": "header",
+                "description": "The contract's signature, when the endpoint asks for it.",
+                **header,
+            },
+            {"name": "closebell-sequence", "in": "header", "description": "The event's place in the feed.", **header},
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {_JSON: {"schema": schemas[Envelope], "example": examples.EVENT}},
+        },
+        "responses": {"2XX": {"description": "The receiver has it."}},
+    }
+
+
+def _schemas(docs: Sequence[Doc]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """The schema of each type that travels, and the components that they refer to."""
+    types: list[Any] = list(
+        dict.fromkeys([ErrorBody, Envelope, *(t for doc in docs for t in (doc.body, doc.answer) if t)])
+    )
+    found, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    answers = {doc.answer.__name__ for doc in docs if doc.answer}
+    exact = {name: _exact(schema) for name, schema in components.items()}
+    for name in answers & exact.keys():
+        # What we send we send whole: a field with a default is there all the same.
+        exact[name]["required"] = list(exact[name]["properties"])
+    return dict(zip(types, found, strict=True)), exact
+
+
+def _exact(schema: Any) -> Any:
+    """Amounts travel as JSON numbers, though the type that keeps them exact would spell them as strings."""
+    match schema:
+        case {"type": "string", "format": "decimal"}:
+            return {"type": "number"}
+        case dict():
+            return {key: _exact(value) for key, value in schema.items()}
+        case list():
+            return [_exact(value) for value in schema]
+        case _:
+            return schema

@@ -1,0 +1,86 @@
+"""A route, its handler and what is told about it, in one place: the OpenAPI document is made from these."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+
+from closebell.api.exchange import Answer, ApiRequest
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Handler = Callable[[ApiRequest], Awaitable[Answer]]
+
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+DOC: Final = "closebell_doc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A parameter of the query: its name, its JSON schema, and a sentence."""
+
+    name: str
+    schema: Mapping[str, Any]
+    sentence: str
+    example: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doc:
+    """What is told about a route.
+
+    Shape: `body` and `answer` are the types on the wire, None where there is no JSON; `body_schema` overrides the
+           schema of a body whose shape is wider than one type; `refusals` are the statuses it can answer beside
+           those that every route can.
+    """
+
+    method: Method
+    path: str
+    summary: str
+    tag: str
+    description: str = ""
+    body: Any = None
+    body_schema: Mapping[str, Any] | None = None
+    body_required: bool = True
+    body_example: Any = None
+    answer: Any = None
+    answer_example: Any = None
+    answer_media_type: str = "application/json"
+    status: int = 200
+    query: tuple[Query, ...] = ()
+    refusals: tuple[int, ...] = ()
+    is_extension: bool = False
+    is_open: bool = False
+
+    @property
+    def path_parameters(self) -> list[str]:
+        """The names in braces, in order."""
+        return _PARAMETER.findall(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A documented route and its handler, ready to be registered."""
+
+    doc: Doc
+    handler: Handler = field(repr=False)
+
+    def register(self) -> HTTPRouteHandler:
+        """What the framework routes to. The handler takes the request alone: nothing is resolved per call."""
+        route = HTTPRouteHandler(
+            _PARAMETER.sub(r"{\1:str}", self.doc.path),
+            http_method=HttpMethod(self.doc.method),
+            status_code=200,
+            opt={DOC: self.doc},
+            name=f"{self.doc.method} {self.doc.path}",
+        )
+        return route(self.handler)
+
+
+def operation(doc: Doc) -> Callable[[Handler], Operation]:
+    """Make a handler a route."""
+    return lambda handler: Operation(doc=doc, handler=handler)

@@ -1,0 +1,208 @@
+"""How it is wired: settings in, application out."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+from litestar import Litestar
+
+from closebell.api import log as api_log
+from closebell.api import openapi
+from closebell.api.access import Gatekeeper
+from closebell.api.catalogue import OPERATIONS
+from closebell.api.close_desk import CloseDesk
+from closebell.api.exchange import ApiRequest
+from closebell.api.front_door import Api, handle
+from closebell.api.metrics import Metrics
+from closebell.api.service import Service
+from closebell.clock import Clock, Luck, SystemClock, SystemLuck
+from closebell.config import Settings
+from closebell.dispatch.address import AddressBook, SystemResolver
+from closebell.dispatch.loop import Dispatcher
+from closebell.dispatch.sender import Sender
+from closebell.dispatch.slots import Slots
+from closebell.dispatch.upkeep import keep_up
+from closebell.domain.address import Network, parse_networks
+from closebell.store.database import open_database
+from closebell.store.postgresql import PostgresqlDatabase
+from closebell.store.unit import Database
+from closebell.store.wake import Wake
+from closebell.usecase.manage_keys import NewKey, ensure_admin_key, find_key
+
+log = structlog.get_logger()
+
+ShowKey = Callable[[str], None]
+"""Takes the first admin key, to be shown to the person at the terminal and nowhere else."""
+
+
+def configure_logging(settings: Settings) -> None:
+    """Write the log as the settings say; once per process, before anything is built."""
+    api_log.configure(log_format=settings.log_format, level=settings.log_level)
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    luck: Luck | None = None,
+    show_admin_key: ShowKey = lambda _key: None,
+) -> Api:
+    """The application. Its lifespan opens the database, which must be migrated, and closes it again.
+
+    Shape: `show_admin_key` is called with the first key of a database that has none, unless the settings name one.
+    """
+    wired_clock, wired_luck = clock or SystemClock(), luck or SystemLuck()
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        assert isinstance(app, Api), "build makes an Api"
+        async with _running(settings, wired_clock, wired_luck, show_admin_key) as service:
+            app.service = service
+            yield
+
+    return Api(
+        [operation.register() for operation in OPERATIONS],
+        request_class=ApiRequest,
+        exception_handlers={Exception: handle},
+        lifespan=[lifespan],
+        logging_config=None,
+        openapi_config=None,
+        debug=False,
+    )
+
+
+def begin_stop(app: Api) -> None:
+    """Let go of those who wait for events, so that a server which finishes its requests finishes soon."""
+    if app.service is not None:
+        app.service.stopping.set()
+        app.service.wake.notify()
+
+
+@asynccontextmanager
+async def _running(settings: Settings, clock: Clock, luck: Luck, show_admin_key: ShowKey) -> AsyncIterator[Service]:
+    """Everything that runs, started in order; stopped in the reverse order, so that nothing is handed to the gone."""
+    async with AsyncExitStack() as stack:
+        database = open_database(settings.database_url)
+        stack.push_async_callback(database.close)
+        if settings.admin_key is None:
+            made = await database.write(ensure_admin_key, clock=clock, luck=luck)
+            if made is not None:
+                _show(made, show_admin_key)
+        networks = parse_networks(settings.allowed_networks)
+        sender = await _sender(stack, settings, networks, clock)
+        dispatcher = Dispatcher(
+            database=database,
+            sender=sender,
+            clock=clock,
+            luck=luck,
+            slots=Slots(all_endpoints=settings.slots_global, per_endpoint=settings.slots_per_endpoint),
+            lease_s=settings.lease_s,
+            deadline_s=settings.delivery_timeout_s,
+        )
+        wake = Wake()
+        await dispatcher.start()
+        stack.push_async_callback(dispatcher.stop)
+        _background(stack, database, dispatcher, wake, clock)
+        service = _service(
+            settings,
+            database=database,
+            dispatcher=dispatcher,
+            sender=sender,
+            wake=wake,
+            networks=networks,
+            clock=clock,
+            luck=luck,
+        )
+        stack.push_async_callback(service.desk.drain)
+        stack.callback(wake.notify)
+        stack.callback(service.stopping.set)
+        log.info("service.started", engine=database.engine_name)
+        yield service
+        log.info("service.stopping")
+
+
+def _show(made: NewKey, show_admin_key: ShowKey) -> None:
+    log.info("admin_key.created", key_id=made.api_key.id)
+    show_admin_key(made.key)
+
+
+async def _sender(stack: AsyncExitStack, settings: Settings, networks: tuple[Network, ...], clock: Clock) -> Sender:
+    resolver = SystemResolver()
+    stack.callback(resolver.close)
+    addresses = AddressBook(allowed_networks=networks, resolve=resolver)
+    stack.push_async_callback(addresses.close)
+    sender = Sender(clock=clock, addresses=addresses, deadline_s=settings.delivery_timeout_s)
+    stack.push_async_callback(sender.close)
+    return sender
+
+
+def _background(stack: AsyncExitStack, database: Database, dispatcher: Dispatcher, wake: Wake, clock: Clock) -> None:
+    """What runs by itself: the small duties, and listening for what other processes do."""
+    tasks = [asyncio.create_task(keep_up(database, clock=clock), name="upkeep")]
+    if isinstance(database, PostgresqlDatabase):
+
+        def heard() -> None:
+            wake.notify()
+            dispatcher.survey_soon()
+
+        tasks.append(asyncio.create_task(database.listen(heard), name="listener"))
+
+    for task in tasks:
+        task.add_done_callback(_note_end)
+
+    async def cancel() -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    stack.push_async_callback(cancel)
+
+
+def _note_end(task: asyncio.Task[None]) -> None:
+    """What should never end has ended, and somebody should know why."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("task.failed", task=task.get_name(), exc_info=error)
+
+
+def _service(
+    settings: Settings,
+    *,
+    database: Database,
+    dispatcher: Dispatcher,
+    sender: Sender,
+    wake: Wake,
+    networks: tuple[Network, ...],
+    clock: Clock,
+    luck: Luck,
+) -> Service:
+    metrics = Metrics()
+
+    async def is_live(key_hash: bytes) -> bool:
+        return await database.read(find_key, key_hash) is not None
+
+    return Service(
+        database=database,
+        desk=CloseDesk(
+            database=database, dispatcher=dispatcher, wake=wake, clock=clock, luck=luck, observe=metrics.closed
+        ),
+        wake=wake,
+        sender=sender,
+        gatekeeper=Gatekeeper(is_live=is_live, admin_key=settings.admin_key),
+        metrics=metrics,
+        clock=clock,
+        luck=luck,
+        allowed_networks=networks,
+        body_bytes_max=settings.body_bytes_max,
+        import_bytes_max=settings.import_bytes_max,
+        errors_as_200=settings.errors_as_200,
+        openapi=openapi.document(
+            [operation.doc for operation in OPERATIONS],
+            version=importlib.metadata.version("closebell"),
+            server=settings.public_url,
+        ),
+        endpoints_changed=dispatcher.survey_soon,
+    )

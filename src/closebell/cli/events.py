@@ -1,0 +1,66 @@
+"""`closebell events`: what was told, in order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from closebell.cli.at_database import database_of
+from closebell.cli.listing import AsJson, Row, show, show_one
+from closebell.config import Settings
+from closebell.store.events import StoredEvent
+from closebell.usecase.read_feed import read_event, read_feed
+
+LIMIT: Final = 100
+LIMIT_MAX: Final = 10_000
+"""Events that one call shows; the next begins with --after."""
+_SEQUENCE_MAX: Final = 2**63 - 1
+
+app = App(name="events", help="Read the feed: every event, in sequence order.")
+
+
+@app.command(name="list")
+async def list_(
+    *,
+    after: Annotated[int, Parameter(validator=Number(gte=0, lte=_SEQUENCE_MAX))] = 0,
+    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=LIMIT_MAX))] = LIMIT,
+    body: Annotated[bool, Parameter(negative="")] = False,
+    as_json: AsJson = False,
+    settings: Settings = Settings(),
+) -> None:
+    """Show events, oldest first.
+
+    Parameters
+    ----------
+    after
+        Begin after this sequence.
+    limit
+        Show at most so many.
+    body
+        Show the stored body too, byte for byte.
+    """
+    async with database_of(settings) as database:
+        page = await database.read(read_feed, after=after, limit=limit)
+    show([_row(event, body=body) for event in page.events], as_json=as_json)
+
+
+@app.command(name="show")
+async def show_(event_id: str, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+    """Show one event whole, with its body and its place in the hash chain."""
+    async with database_of(settings) as database:
+        event = await database.read(read_event, event_id.lower())
+    place = {"previous_hash": event.previous_hash.hex(), "hash": event.hash.hex()}
+    show_one({**_row(event, body=False), **place, "body": event.body.decode()}, as_json=as_json)
+
+
+def _row(event: StoredEvent, *, body: bool) -> Row:
+    row = {
+        "sequence": event.sequence,
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "created_at": event.created_at,
+        "invoice_id": event.invoice_id,
+    }
+    return {**row, "body": event.body.decode()} if body else row

@@ -1,0 +1,128 @@
+"""`closebell serve`: the service itself, from the first migration to the last delivery."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+import uvicorn
+import uvloop
+
+from closebell.api.front_door import Api
+from closebell.app import begin_stop, build, configure_logging
+from closebell.cli.listening import BACKLOG, listen, url_of
+from closebell.config import Settings
+from closebell.store.schema import migrate
+
+REQUESTS_FINISH_S: Final = 10
+"""Seconds that requests under way have once the service is told to stop; deliveries under way then have their own
+deadline. Both together stay within the 30 s that container platforms usually grant."""
+KEEP_ALIVE_S: Final = 30
+"""Seconds that a connection may be idle; longer than most clients keep one, so that they close first."""
+
+LISTENING: Final = "Closebell listens on "
+"""How the line begins that says where; whoever starts the service may wait for it."""
+ADMIN_KEY: Final = "Admin key, shown once: "
+"""How the line begins that shows the first key."""
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(*, settings: Settings = Settings()) -> None:
+    """Run the service until it is told to stop.
+
+    Brings the database up to date first. SIGTERM or Ctrl-C stops it cleanly: requests and deliveries under way are
+    finished, what else is due stays in the database, and the exit code is 0.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: sys.exit(0))
+    configure_logging(settings)
+    _adopt_foreign_logs()
+    sockets = listen(settings.host, settings.port)
+    migrate(settings.database_url)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, sockets))
+
+
+async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
+    """The application around the server: it is up before the first request and ends after the last."""
+    app = build(settings, show_admin_key=lambda key: _say(f"{ADMIN_KEY}{key}"))
+    server = _Server(app, started=lambda: _say(f"{LISTENING}{url_of(settings.host, sockets)}"))
+    with server.capture_signals():
+        async with app.lifespan():
+            await server.serve(sockets)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without habits of its own: it says where it listens, and a signal is the way to end, not a failure."""
+
+    def __init__(self, app: Api, *, started: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=REQUESTS_FINISH_S,
+            )
+        )
+        self._app = app
+        self._tell_started = started
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop; whoever calls it captures the signals."""
+        await self._serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self._tell_started()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]  # uvicorn says Generator
+        """Take the signals as a wish to stop; uvicorn would raise them again at the end, and so die of them."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        """Finish the requests under way; told a second time, do not."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        begin_stop(self._app)
+
+
+class _ToOurLog(logging.Handler):
+    """What libraries log, in the format of our own log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand the record on."""
+        log = structlog.get_logger()
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+
+
+def _adopt_foreign_logs() -> None:
+    """Warnings and worse of the libraries go where our log goes."""
+    logging.basicConfig(level=logging.WARNING, handlers=[_ToOurLog()], force=True)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

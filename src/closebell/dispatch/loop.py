@@ -1,0 +1,295 @@
+"""The delivery worker: take a free slot, claim under a lease, send, record; until told to stop.
+
+It sleeps until the next delivery is due or something happens, and never polls. It does not know which engine holds
+the queue. No transaction is open while a receiver is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from closebell.clock import Clock, Luck
+from closebell.dispatch.call import request_for
+from closebell.dispatch.recorder import Recorder
+from closebell.dispatch.recording import RecordReport, Sent
+from closebell.dispatch.sender import Sender
+from closebell.dispatch.slots import Slots
+from closebell.domain.endpoint import Endpoint, EndpointState
+from closebell.errors import Unavailable
+from closebell.store import deliveries, endpoints
+from closebell.store.deliveries import Claimed, LeaseOffer, NewDelivery
+from closebell.store.unit import Database
+
+log = structlog.get_logger()
+
+SURVEY_EVERY_S = 15
+"""How long a lease that another process lost, or a ring that was missed, can go unnoticed."""
+
+CONTENTION_PAUSE = timedelta(milliseconds=200)
+"""How long to leave alone what was due and could not be claimed, because another process has its hands on it."""
+
+UNAVAILABLE_PAUSE_S = 1
+"""How long to wait before asking a database again that could not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What the queue looked like: the endpoints, when each active one's next delivery is due, what was claimed."""
+
+    endpoints: Sequence[Endpoint]
+    earliest: Mapping[str, datetime]
+    claimed: Sequence[Claimed] = ()
+
+
+def claim_and_survey(
+    connection: Connection, wanted: Mapping[str, int], *, now: datetime, lease_id: str, leased_until: datetime
+) -> Survey:
+    """Claim for the slots that were taken, and look when the rest is due."""
+    claimed = deliveries.claim(connection, wanted, now=now, lease_id=lease_id, leased_until=leased_until)
+    return Survey(
+        endpoints=endpoints.all_kept(connection, now=now),
+        earliest=deliveries.earliest_due(connection),
+        claimed=claimed,
+    )
+
+
+class Dispatcher:
+    """Delivers what is in the queue, from several processes at once if need be.
+
+    Units: a lease lasts `lease_s` seconds, longer than `deadline_s`, the longest a call can take.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        sender: Sender,
+        clock: Clock,
+        luck: Luck,
+        slots: Slots,
+        lease_s: int,
+        deadline_s: int,
+    ) -> None:
+        assert lease_s > deadline_s, "a lease must outlast the call it covers"
+        self._database = database
+        self._sender = sender
+        self._clock = clock
+        self._luck = luck
+        self._slots = slots
+        self._lease = timedelta(seconds=lease_s)
+        self._deadline_s = deadline_s
+        self._recorder = Recorder(database=database, clock=clock, luck=luck, recorded=self._recorded)
+        self._endpoints: dict[str, Endpoint] = {}
+        self._due: dict[str, datetime] = {}
+        self._surveyed = False
+        self._changed = asyncio.Event()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Begin to deliver."""
+        self._tasks = [
+            asyncio.create_task(self._run(), name="dispatch"),
+            asyncio.create_task(self._recorder.run(), name="dispatch-record"),
+        ]
+
+    async def stop(self) -> None:
+        """Claim no more, finish the calls under way, record them, and let go of the rest."""
+        self._stopping = True
+        self._changed.set()
+        run, record = self._tasks
+        await run
+        if self._calls:
+            _, late = await asyncio.wait(self._calls, timeout=self._deadline_s + 1)
+            for task in late:
+                task.cancel()
+        await self._recorder.stop()
+        await record
+
+    def survey_soon(self) -> None:
+        """Something changed that this process did not do: look at the queue again."""
+        self._surveyed = False
+        self._changed.set()
+
+    @property
+    def calls_under_way(self) -> int:
+        """How many calls are being made or recorded."""
+        return self._slots.in_use
+
+    # --- hand-over of new deliveries ---------------------------------------------------------------------------------
+
+    def offer(self, most: int) -> LeaseOffer:
+        """Take the slots that deliveries about to be made could use at once; give it back with `accept`.
+
+        An endpoint with something due already gets none: what waits goes first.
+        """
+        now = self._clock.now()
+        if self._stopping:
+            return LeaseOffer.NONE
+        taken = {
+            endpoint_id: count
+            for endpoint_id, endpoint in self._endpoints.items()
+            if endpoint.state is EndpointState.ACTIVE
+            and not self._is_due(endpoint_id, now)
+            and (count := self._slots.take(endpoint_id, most))
+        }
+        if not taken:
+            return LeaseOffer.NONE
+        return LeaseOffer(lease_id=self._new_lease(), leased_until=now + self._lease, slots=taken)
+
+    def accept(self, offer: LeaseOffer, made: Sequence[NewDelivery], listeners: Sequence[Endpoint]) -> None:
+        """Send what was made under the offer, note what was made beyond it, and free the slots nobody used."""
+        known = {endpoint.id: endpoint for endpoint in listeners}
+        used: Counter[str] = Counter()
+        now = self._clock.now()
+        for new in made:
+            if new.lease_id is None:
+                self._note_due(new.endpoint_id, now)
+                continue
+            used[new.endpoint_id] += 1
+            claimed = Claimed(
+                id=new.id,
+                lease_id=new.lease_id,
+                sequence=new.sequence,
+                event_id=new.event_id,
+                endpoint_id=new.endpoint_id,
+                body=new.body,
+            )
+            self._call(claimed, known[new.endpoint_id])
+        for endpoint_id, count in offer.slots.items():
+            self._free(endpoint_id, count - used[endpoint_id])
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._changed.clear()
+            wanted = self._take_slots()
+            if wanted or not self._surveyed:
+                await self._claim(wanted)
+            else:
+                await self._sleep()
+
+    async def _claim(self, wanted: Mapping[str, int]) -> None:
+        """Claim for the slots that were taken; whatever goes wrong, the slots come back and the loop goes on."""
+        self._surveyed = True
+        # What is noted while the transaction runs may be newer than what it sees, so it is kept and merged.
+        self._due = {}
+        now = self._clock.now()
+        try:
+            survey = await self._database.write(
+                claim_and_survey, wanted, now=now, lease_id=self._new_lease(), leased_until=now + self._lease
+            )
+        except Exception as error:
+            if not isinstance(error, Unavailable):
+                log.exception("dispatch.claim_failed")
+            else:
+                log.warning("dispatch.database_unavailable", error=str(error))
+            self._surveyed = False
+            self._free_all(wanted)
+            await asyncio.sleep(UNAVAILABLE_PAUSE_S)
+        else:
+            self._follow(survey, wanted, now)
+
+    def _follow(self, survey: Survey, wanted: Mapping[str, int], now: datetime) -> None:
+        """Send what was claimed, and note when the rest is due."""
+        self._endpoints = {endpoint.id: endpoint for endpoint in survey.endpoints}
+        for endpoint in survey.endpoints:
+            self._slots.judge(endpoint.id, endpoint.consecutive_failures)
+        left = dict(wanted)
+        for claimed in survey.claimed:
+            # An endpoint that was deleted meanwhile takes its deliveries with it.
+            if claimed.endpoint_id in self._endpoints:
+                left[claimed.endpoint_id] -= 1
+                self._call(claimed, self._endpoints[claimed.endpoint_id])
+        for endpoint_id, at in survey.earliest.items():
+            contended = at <= now and left.get(endpoint_id, 0) == wanted.get(endpoint_id, 0) > 0
+            self._note_due(endpoint_id, now + CONTENTION_PAUSE if contended else at)
+        self._free_all(left)
+
+    def _take_slots(self) -> dict[str, int]:
+        """Slots for the endpoints with something due, so that nothing is claimed that could not be sent."""
+        now = self._clock.now()
+        due = [endpoint_id for endpoint_id in self._due if self._is_due(endpoint_id, now)]
+        return {
+            endpoint_id: count for endpoint_id in due if (count := self._slots.take(endpoint_id, deliveries.CLAIM_MAX))
+        }
+
+    async def _sleep(self) -> None:
+        """Wait until something changes, or the next delivery of an endpoint with a free slot is due."""
+        now = self._clock.now()
+        waits = [(at - now).total_seconds() for at in self._due.values() if at > now]
+        try:
+            async with asyncio.timeout(min([*waits, SURVEY_EVERY_S])):
+                await self._changed.wait()
+        except TimeoutError:
+            self._surveyed = bool(waits) and min(waits) < SURVEY_EVERY_S
+
+    # --- one call ----------------------------------------------------------------------------------------------------
+
+    def _call(self, claimed: Claimed, endpoint: Endpoint) -> None:
+        task = asyncio.create_task(self._deliver(claimed, endpoint), name=claimed.endpoint_id)
+        self._calls.add(task)
+        task.add_done_callback(self._called)
+
+    def _called(self, task: asyncio.Task[None]) -> None:
+        """A call is over; one that failed through a bug of ours gives its slot back and waits for its lease to end."""
+        self._calls.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("dispatch.call_failed", endpoint_id=task.get_name(), exc_info=error)
+            self._free(task.get_name(), 1)
+
+    async def _deliver(self, claimed: Claimed, endpoint: Endpoint) -> None:
+        request = request_for(
+            endpoint,
+            call_id=claimed.id,
+            event_id=claimed.event_id,
+            sequence=claimed.sequence,
+            stored_body=claimed.body,
+            at=self._clock.now(),
+        )
+        outcome = await self._sender.send(request)
+        self._recorder.add(
+            Sent(delivery_id=claimed.id, lease_id=claimed.lease_id, endpoint_id=claimed.endpoint_id, outcome=outcome)
+        )
+
+    def _recorded(self, sent: Sequence[Sent], report: RecordReport) -> None:
+        """The outcomes are durable: their slots are free, and retries are in the calendar."""
+        for endpoint_id, failures in report.failures.items():
+            self._slots.judge(endpoint_id, failures)
+        self._free_all(Counter(one.endpoint_id for one in sent))
+        for endpoint_id, at in report.due_again.items():
+            self._note_due(endpoint_id, at)
+        for endpoint_id, reason in report.deactivated.items():
+            log.warning("endpoint.deactivated", endpoint_id=endpoint_id, reason=reason)
+            self._due.pop(endpoint_id, None)
+            self.survey_soon()
+
+    # --- small matters -----------------------------------------------------------------------------------------------
+
+    def _is_due(self, endpoint_id: str, now: datetime) -> bool:
+        at = self._due.get(endpoint_id)
+        return at is not None and at <= now
+
+    def _note_due(self, endpoint_id: str, at: datetime) -> None:
+        self._due[endpoint_id] = min(at, self._due.get(endpoint_id, at))
+        self._changed.set()
+
+    def _free(self, endpoint_id: str, count: int) -> None:
+        self._slots.give_back(endpoint_id, count)
+        self._changed.set()
+
+    def _free_all(self, counts: Mapping[str, int]) -> None:
+        for endpoint_id, count in counts.items():
+            self._free(endpoint_id, count)
+
+    def _new_lease(self) -> str:
+        return self._luck.entropy(16).hex()

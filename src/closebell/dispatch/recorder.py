@@ -1,0 +1,89 @@
+"""Collects the outcomes of calls and records them in batches, each as large as what came in during the last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from closebell.clock import Clock, Luck
+from closebell.dispatch.recording import RecordReport, Sent, record_outcomes
+from closebell.errors import Unavailable
+from closebell.store.unit import Database
+
+log = structlog.get_logger()
+
+BATCH_MAX = 256
+"""Outcomes recorded in one transaction."""
+
+UNAVAILABLE_PAUSE_S = 0.5
+"""How long to wait before recording again in a database that could not answer."""
+
+
+class Recorder:
+    """One task that records; `recorded` is told once outcomes are durable, with what they changed."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        luck: Luck,
+        recorded: Callable[[Sequence[Sent], RecordReport], None],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._luck = luck
+        self._recorded = recorded
+        self._waiting: list[Sent] = []
+        self._news = asyncio.Event()
+        self._stopping = False
+
+    def add(self, sent: Sent) -> None:
+        """Put an outcome in line."""
+        self._waiting.append(sent)
+        self._news.set()
+
+    async def stop(self) -> None:
+        """Record what is in line, and end."""
+        self._stopping = True
+        self._news.set()
+
+    async def run(self) -> None:
+        """Record until stopped and nothing is in line."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
+                await self._record(batch)
+            if self._stopping:
+                return
+
+    async def _record(self, batch: Sequence[Sent]) -> None:
+        """Record until it is durable. Giving up after stop is safe: the leases run out and the calls are repeated."""
+        while True:
+            try:
+                report = await self._database.write(record_outcomes, batch, clock=self._clock, luck=self._luck)
+            except Unavailable as error:
+                log.warning("dispatch.recording_delayed", outcomes=len(batch), error=str(error))
+                if self._stopping:
+                    self._recorded(batch, RecordReport(lost=len(batch)))
+                    return
+                await asyncio.sleep(UNAVAILABLE_PAUSE_S)
+            except Exception:
+                log.exception("dispatch.recording_failed", outcomes=len(batch))
+                await self._record_apart(batch)
+                return
+            else:
+                self._recorded(batch, report)
+                return
+
+    async def _record_apart(self, batch: Sequence[Sent]) -> None:
+        """Something unforeseen in one outcome must not hold up the others; its delivery waits for its lease to end."""
+        if len(batch) == 1:
+            self._recorded(batch, RecordReport(lost=1))
+            return
+        for sent in batch:
+            await self._record([sent])

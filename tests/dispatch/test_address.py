@@ -1,0 +1,198 @@
+"""May this resolved address be called?"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+
+import pytest
+
+from closebell.dispatch.address import (
+    KNOWN_FOR_S,
+    KNOWN_HOSTS_MAX,
+    AddressBook,
+    AddressRefused,
+    NameNotResolved,
+    SystemResolver,
+)
+from closebell.domain.address import SETTING, parse_networks
+
+HOST = "receiver.example"
+PUBLIC, OTHER_PUBLIC, METADATA = "93.184.215.14", "8.8.8.8", "169.254.169.254"
+
+
+class Names:
+    """A name server of the test's own: the next answer each time it is asked, the last one for ever."""
+
+    def __init__(self, *answers: Sequence[str] | Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    async def __call__(self, host: str) -> Sequence[str]:
+        self.asked.append(host)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Seconds:
+    """A monotonic clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def book(names: Names, *allowed: str, seconds: Seconds | None = None) -> AddressBook:
+    return AddressBook(allowed_networks=parse_networks(allowed), resolve=names, monotonic_s=seconds or Seconds())
+
+
+async def vet(addresses: AddressBook, host: str = HOST, *, plain: bool = False) -> tuple[str, ...]:
+    return await addresses.vet(host, plain=plain, deadline_s=5)
+
+
+@pytest.mark.asyncio
+async def test_public_addresses_are_vetted_in_the_resolvers_order() -> None:
+    names = Names([PUBLIC, "2606:4700:4700::1111"])
+    assert await vet(book(names)) == (PUBLIC, "2606:4700:4700::1111")
+    assert names.asked == [HOST]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [METADATA],
+        [PUBLIC, METADATA],
+        [METADATA, PUBLIC],
+        [PUBLIC, "::1"],
+        [PUBLIC, "::ffff:127.0.0.1"],
+        ["64:ff9b::7f00:1"],
+        ["0.0.0.0"],
+    ],
+)
+async def test_one_forbidden_address_refuses_the_host(answer: list[str]) -> None:
+    with pytest.raises(AddressRefused, match=f"^{HOST} resolves to .*{SETTING}"):
+        await vet(book(Names(answer)))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", METADATA, "::ffff:a00:1"])
+async def test_literal_addresses_are_judged_without_a_resolver(host: str) -> None:
+    names = Names([PUBLIC])
+    with pytest.raises(AddressRefused, match=f"^{host}.*{SETTING}"):
+        await vet(book(names), host)
+    assert await vet(book(names, "0.0.0.0/0", "::/0"), host) != ()
+    assert names.asked == []
+
+
+@pytest.mark.asyncio
+async def test_a_mapped_address_is_vetted_as_the_one_it_stands_for() -> None:
+    assert await vet(book(Names(["::ffff:127.0.0.1"]), "127.0.0.0/8")) == ("127.0.0.1",)
+
+
+@pytest.mark.asyncio
+async def test_plain_http_needs_every_address_to_be_allowed() -> None:
+    assert await vet(book(Names(["127.0.0.1"]), "127.0.0.0/8"), plain=True) == ("127.0.0.1",)
+    for answer in ([PUBLIC], ["127.0.0.1", PUBLIC]):
+        addresses = book(Names(answer), "127.0.0.0/8")
+        with pytest.raises(AddressRefused, match=f"{HOST} must be called by https.*{SETTING}"):
+            await vet(addresses, plain=True)
+        with pytest.raises(AddressRefused, match="must be called by https"):
+            addresses.known(HOST, plain=True)
+        assert await vet(addresses) == tuple(answer)
+
+
+@pytest.mark.asyncio
+async def test_a_changed_answer_is_judged_before_it_is_used() -> None:
+    names, seconds = Names([PUBLIC], [METADATA], [OTHER_PUBLIC]), Seconds()
+    addresses = book(names, seconds=seconds)
+    assert addresses.known(HOST, plain=False) is None
+    assert await vet(addresses) == (PUBLIC,)
+
+    seconds.now_s += KNOWN_FOR_S - 0.1
+    assert addresses.known(HOST, plain=False) == (PUBLIC,)
+    assert len(names.asked) == 1
+
+    seconds.now_s += 0.1
+    assert addresses.known(HOST, plain=False) is None
+    with pytest.raises(AddressRefused):
+        await vet(addresses)
+    with pytest.raises(AddressRefused):
+        addresses.known(HOST, plain=False)
+    assert len(names.asked) == 2
+
+    seconds.now_s += KNOWN_FOR_S
+    assert await vet(addresses) == (OTHER_PUBLIC,)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("failure", [socket.gaierror(-2, "Name or service not known"), UnicodeError("label"), ()])
+async def test_a_name_without_address_is_no_refusal_and_is_asked_again(failure: Exception | tuple[()]) -> None:
+    names = Names(failure, [PUBLIC])
+    addresses = book(names)
+    with pytest.raises(NameNotResolved, match=HOST):
+        await vet(addresses)
+    assert addresses.known(HOST, plain=False) is None
+    assert await vet(addresses) == (PUBLIC,)
+
+
+@pytest.mark.asyncio
+async def test_a_burst_asks_once_and_one_impatient_caller_spoils_nothing() -> None:
+    asked, answer = [], asyncio.Event()
+
+    async def resolve(host: str) -> Sequence[str]:
+        asked.append(host)
+        await answer.wait()
+        return (PUBLIC,)
+
+    addresses = AddressBook(allowed_networks=(), resolve=resolve)
+    patient = [asyncio.create_task(vet(addresses)) for _ in range(20)]
+    with pytest.raises(TimeoutError):
+        await addresses.vet(HOST, plain=False, deadline_s=0.01)
+    patient.pop().cancel()
+    answer.set()
+    assert await asyncio.gather(*patient) == [(PUBLIC,)] * 19
+    assert asked == [HOST]
+
+
+@pytest.mark.asyncio
+async def test_what_is_known_is_bounded() -> None:
+    addresses = book(Names([PUBLIC]))
+    for number in range(KNOWN_HOSTS_MAX + 1):
+        await vet(addresses, f"host-{number}.example")
+    assert addresses.known("host-0.example", plain=False) is None
+    assert addresses.known("host-1.example", plain=False) == (PUBLIC,)
+    assert addresses.known(f"host-{KNOWN_HOSTS_MAX}.example", plain=False) == (PUBLIC,)
+
+
+@pytest.mark.asyncio
+async def test_closing_abandons_what_is_under_way() -> None:
+    started = asyncio.Event()
+
+    async def resolve(host: str) -> Sequence[str]:
+        started.set()
+        await asyncio.Event().wait()
+        raise AssertionError(host)
+
+    addresses = AddressBook(allowed_networks=(), resolve=resolve)
+    waiting = asyncio.create_task(vet(addresses))
+    await started.wait()
+    await addresses.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+@pytest.mark.asyncio
+async def test_the_system_resolver_knows_this_machine() -> None:
+    resolver = SystemResolver()
+    try:
+        found = await resolver("localhost")
+        assert set(found) & {"127.0.0.1", "::1"}
+        assert len(found) == len(set(found))
+    finally:
+        resolver.close()

@@ -1,0 +1,174 @@
+"""What follows from an attempt?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closebell.domain.delivery import (
+    FAILURES_IN_A_ROW_MAX,
+    LOCATION_CHARACTERS_MAX,
+    Decision,
+    Delivered,
+    DeliveryState,
+    DueAgain,
+    Exhausted,
+    Fault,
+    Outcome,
+    decide,
+    explain_status,
+    is_success,
+)
+from closebell.domain.retry import RetryPolicy, next_retry_at
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+RECEIVER = "receiver.example:443"
+
+
+def failed(status: int | None = 500, error: Fault = Fault.HTTP_STATUS, retry_after_s: int | None = None) -> Outcome:
+    return Outcome(
+        started_at=NOON, duration_us=1, status=status, error=error, detail="It failed.", retry_after_s=retry_after_s
+    )
+
+
+def decided(
+    outcome: Outcome,
+    *,
+    attempt_number: int = 1,
+    failures: int = 0,
+    policy: RetryPolicy = RetryPolicy.STANDARD,
+    luck: float = 0.5,
+) -> Decision:
+    return decide(
+        outcome, attempt_number=attempt_number, consecutive_failures=failures, policy=policy, luck=luck, now=NOON
+    )
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+@pytest.mark.parametrize("failures", [0, FAILURES_IN_A_ROW_MAX + 1])
+def test_any_2xx_delivers(status: int, failures: int) -> None:
+    outcome = Outcome(started_at=NOON, duration_us=1, status=status, detail="It answered.")
+    decision = decided(outcome, failures=failures, attempt_number=12)
+    assert decision == Decision(verdict=Delivered(), deactivate=None)
+    assert decision.state is DeliveryState.DELIVERED
+
+
+@given(
+    error=st.sampled_from(Fault),
+    attempt_number=st.integers(1, 11),
+    luck=st.floats(0, 1, exclude_max=True),
+    retry_after_s=st.none() | st.integers(0, 86_400),
+)
+def test_a_failure_is_due_again_when_the_schedule_says(
+    error: Fault, attempt_number: int, luck: float, retry_after_s: int | None
+) -> None:
+    decision = decided(failed(error=error, retry_after_s=retry_after_s), attempt_number=attempt_number, luck=luck)
+    at = next_retry_at(
+        now=NOON,
+        attempt_number=attempt_number,
+        policy=RetryPolicy.STANDARD,
+        luck=luck,
+        retry_after_s=retry_after_s,
+    )
+    assert at is not None
+    assert decision == Decision(verdict=DueAgain(at=at), deactivate=None)
+    assert decision.state is DeliveryState.PENDING
+
+
+@pytest.mark.parametrize("policy", RetryPolicy)
+def test_the_last_attempt_exhausts(policy: RetryPolicy) -> None:
+    assert decided(failed(), attempt_number=policy.attempts_max - 1, policy=policy).state is DeliveryState.PENDING
+    decision = decided(failed(), attempt_number=policy.attempts_max, policy=policy)
+    assert decision.state is DeliveryState.EXHAUSTED
+    assert isinstance(decision.verdict, Exhausted)
+    assert decision.verdict.reason == f"Attempt {policy.attempts_max} was the last and failed: It failed."
+
+
+@pytest.mark.parametrize("attempt_number", [1, 12, 40])
+def test_gone_deactivates_at_once_and_holds_the_delivery(attempt_number: int) -> None:
+    decision = decided(failed(410), attempt_number=attempt_number)
+    assert decision.verdict == DueAgain(at=NOON)
+    assert decision.state is DeliveryState.PENDING
+    assert decision.deactivate is not None
+    assert "410" in decision.deactivate
+
+
+def test_twenty_failures_in_a_row_deactivate() -> None:
+    assert decided(failed(), failures=FAILURES_IN_A_ROW_MAX - 2).deactivate is None
+    decision = decided(failed(), failures=FAILURES_IN_A_ROW_MAX - 1)
+    assert decision.deactivate == "20 attempts in a row failed; the last: It failed."
+    assert decision.state is DeliveryState.PENDING
+
+
+@given(st.integers(100, 999))
+def test_each_status_has_one_meaning(status: int) -> None:
+    if is_success(status):
+        assert 200 <= status <= 299
+        return
+    fault, detail = explain_status(status, receiver=RECEIVER, location=None)
+    assert fault is (Fault.REDIRECT if 300 <= status <= 399 else Fault.HTTP_STATUS)
+    assert str(status) in detail
+    assert RECEIVER in detail
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://www.receiver.example/hook", "https://www.receiver.example/hook"),
+        ("http://169.254.169.254/latest/meta-data", "http://169.254.169.254/latest/meta-data"),
+        ("https://user:hunter2@other.example:8443/hook?token=hunter2#hunter2", "https://other.example:8443/hook"),
+        ("//other.example/hook?token=hunter2", "//other.example/hook"),
+        ("/hook/?token=hunter2", "/hook/"),
+    ],
+)
+def test_a_redirect_hints_at_its_target_without_secrets(location: str, shown: str) -> None:
+    fault, detail = explain_status(308, receiver=RECEIVER, location=location)
+    assert fault is Fault.REDIRECT
+    assert detail == f"Redirects are not followed; set the endpoint's URL to {shown}."
+
+
+@pytest.mark.parametrize("location", ["", "?token=hunter2", "https://[hunter2/"])
+def test_a_redirect_to_nowhere_says_so(location: str) -> None:
+    _, detail = explain_status(302, receiver=RECEIVER, location=location)
+    assert detail == "Redirects are not followed; receiver.example:443 answered 302 without a Location."
+
+
+def test_a_redirects_hint_is_bounded_and_storable() -> None:
+    _, detail = explain_status(302, receiver=RECEIVER, location="/\x00" * 10_000)
+    assert len(detail) < LOCATION_CHARACTERS_MAX + 100
+    assert "\x00" not in detail
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": 500},
+        {"status": None},
+        {"status": 200, "detail": ""},
+        {"status": 200, "detail": "x" * 501},
+        {"status": 200, "response_excerpt": "x" * 513},
+        {"status": 200, "duration_us": -1},
+        {"status": 200, "retry_after_s": 86_401},
+        {"status": 200, "started_at": NOON.replace(tzinfo=None)},
+    ],
+)
+def test_an_impossible_outcome_is_our_mistake(wrong: dict[str, object]) -> None:
+    values: dict[str, object] = {"started_at": NOON, "duration_us": 1, "detail": "It answered.", **wrong}
+    with pytest.raises(AssertionError):
+        Outcome(**values)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_decisions_depend_on_what_they_are_told_and_on_nothing_else() -> None:
+    assert decided(failed()) == decided(failed())
+    later = decide(
+        failed(),
+        attempt_number=1,
+        consecutive_failures=0,
+        policy=RetryPolicy.STANDARD,
+        luck=0.5,
+        now=NOON + timedelta(hours=1),
+    )
+    assert later.verdict == DueAgain(at=NOON + timedelta(hours=1, seconds=45))

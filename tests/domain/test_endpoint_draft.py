@@ -1,0 +1,94 @@
+"""An endpoint is what was asked for, or a refusal that names the field."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from closebell.domain.address import parse_networks
+from closebell.domain.endpoint import Endpoint, EndpointState, HttpMethod
+from closebell.domain.endpoint_draft import EndpointChanges, EndpointDraft, changed, drafted
+from closebell.domain.retry import RetryPolicy
+from closebell.domain.signature import Secret, SignatureStyle
+from closebell.errors import InvalidInput
+from closebell.testing import NOON, an_endpoint, guid_of
+
+FRESH = Secret.generate(bytes(32))
+
+
+def _drafted(**fields: Any) -> Endpoint:
+    given: dict[str, Any] = {"name": "Till", "url": "https://till.example/hook", "event_types": ("Invoice.Closed",)}
+    draft = EndpointDraft(**{**given, **fields})
+    return drafted(draft, endpoint_id=guid_of("new"), fresh_secret=FRESH, networks=(), now=NOON)
+
+
+def test_what_is_not_said_has_a_default() -> None:
+    made = _drafted()
+    assert (made.http_method, made.policy, made.state) == (HttpMethod.POST, RetryPolicy.STANDARD, EndpointState.ACTIVE)
+    assert (made.center_ids, made.signature_styles) == ((), (SignatureStyle.STANDARD,))
+    assert made.secrets == (FRESH,)
+    assert (made.created_at, made.updated_at, made.consecutive_failures) == (NOON, NOON, 0)
+
+
+def test_repeats_count_once_and_a_secret_may_be_brought() -> None:
+    brought = Secret.generate(b"s" * 32)
+    made = _drafted(
+        event_types=("Invoice.Closed",) * 2,
+        signature_styles=("zenoti", "standard", "zenoti"),
+        secret=brought.reveal(),
+        http_method="PATCH",
+        policy="zenoti",
+    )
+    assert made.event_types == ("Invoice.Closed",)
+    assert made.signature_styles == (SignatureStyle.ZENOTI, SignatureStyle.STANDARD)
+    assert (made.secrets, made.http_method, made.policy) == ((brought,), HttpMethod.PATCH, RetryPolicy.ZENOTI)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "says"),
+    [
+        ({"name": ""}, "name", "blank"),
+        ({"name": " \t"}, "name", "blank"),
+        ({"name": "x" * 201}, "name", "at most 200"),
+        ({"name": "a\nBcc: b"}, "name", "one line"),
+        ({"name": "a\0"}, "name", "NUL"),
+        ({"name": "\ud800"}, "name", "surrogate"),
+        ({"description": "x" * 2001}, "description", "at most 2000"),
+        ({"description": "\0"}, "description", "NUL"),
+        ({"url": "ftp://till.example"}, "url", "https"),
+        ({"url": "https://10.0.0.1/"}, "url", "private"),
+        ({"url": "http://till.example/"}, "url", "https"),
+        ({"event_types": ()}, "event_types", "from 1 to 100"),
+        ({"event_types": ("Invoice.Closed",) * 101}, "event_types", "from 1 to 100"),
+        ({"event_types": ("Invoice.Closed", "Guest.Born")}, "event_types[1]", "write one of Invoice.Closed"),
+        ({"http_method": "GET"}, "http_method", "POST, PUT, PATCH"),
+        ({"http_method": "post"}, "http_method", "POST, PUT, PATCH"),
+        ({"signature_styles": ()}, "signature_styles", "from 1 to"),
+        ({"signature_styles": ("standard", "md5")}, "signature_styles[1]", "standard, zenoti"),
+        ({"policy": "never"}, "policy", "standard, zenoti"),
+        ({"center_ids": (guid_of("c"), "main")}, "center_ids[1]", "not a GUID"),
+        ({"center_ids": (guid_of("c"),) * 101}, "center_ids", "from 0 to 100"),
+        ({"secret": "hunter2"}, "secret", "whsec_"),
+    ],
+)
+def test_each_field_is_refused_by_name(fields: dict[str, Any], field: str, says: str) -> None:
+    with pytest.raises(InvalidInput, match=says) as refused:
+        _drafted(**fields)
+    assert refused.value.field == field
+
+
+def test_an_allowed_network_may_be_called() -> None:
+    draft = EndpointDraft(name="Till", url="http://127.0.0.1:9/", event_types=("Invoice.Closed",))
+    networks = parse_networks(["127.0.0.0/8"])
+    made = drafted(draft, endpoint_id="", fresh_secret=FRESH, networks=networks, now=NOON)
+    assert made.url == "http://127.0.0.1:9/"
+
+
+def test_changes_change_what_they_mention() -> None:
+    before = an_endpoint(state=EndpointState.DEACTIVATED, state_reason="20 in a row", consecutive_failures=20)
+    later = NOON + timedelta(days=1)
+    after = changed(before, EndpointChanges(description="new", http_method="PUT"), networks=(), now=later)
+    assert after == replace(before, description="new", http_method=HttpMethod.PUT, updated_at=later)

@@ -1,0 +1,97 @@
+"""A real HTTP receiver on loopback: it answers as told, remembers every call, and lets tests wait for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+CALLS_AWAITED_S = 30
+"""How long a test waits for calls before it fails."""
+
+Answer = Callable[["Call"], int | None]
+"""The status for a call; None never answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as it came."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Receiver:
+    """What came in, in order."""
+
+    answer: Answer
+    port: int = 0
+    calls: list[Call] = field(default_factory=list)
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    async def wait_for(self, count: int) -> list[Call]:
+        """The calls, once there are that many."""
+        return await self.wait_until(lambda calls: len(calls) >= count)
+
+    async def wait_until(self, satisfied: Callable[[list[Call]], bool]) -> list[Call]:
+        """The calls, once they satisfy."""
+        async with asyncio.timeout(CALLS_AWAITED_S), self.news:
+            await self.news.wait_for(lambda: satisfied(self.calls))
+            return list(self.calls)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                call = await _read(reader)
+                async with self.news:
+                    self.calls.append(call)
+                    self.news.notify_all()
+                status = self.answer(call)
+                if status is None:
+                    await asyncio.Event().wait()
+                writer.write(f"HTTP/1.1 {status} Told\r\ncontent-length: 0\r\n\r\n".encode())
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # the sender has left, as it may
+        finally:
+            writer.transport.abort()
+
+
+async def _read(reader: asyncio.StreamReader) -> Call:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.strip().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    method, path, _ = first.split(" ")
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Call(method=method, path=path, headers=headers, body=body)
+
+
+@asynccontextmanager
+async def receiving(answer: Answer = lambda _call: 200, *, port: int = 0) -> AsyncIterator[Receiver]:
+    """A receiver that listens as long as the block runs."""
+    receiver = Receiver(answer=answer)
+    tasks: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.create_task(receiver.serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
+    receiver.port = server.sockets[0].getsockname()[1]
+    try:
+        yield receiver
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()

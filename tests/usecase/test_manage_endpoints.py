@@ -1,0 +1,137 @@
+"""The life of an endpoint: made, changed, paused, resumed, gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from closebell.domain.endpoint import Endpoint, EndpointState
+from closebell.domain.signature import Secret
+from closebell.errors import Conflict, InvalidInput, NotFound
+from closebell.store import endpoints
+from closebell.store.delivery_log import DeliveryFilter
+from closebell.store.unit import Database
+from closebell.testing import (
+    NOON,
+    FixedClock,
+    SeededLuck,
+    a_centre,
+    a_paid_invoice,
+    an_endpoint,
+    guid_of,
+    put,
+    put_centre,
+    snapshot,
+)
+from closebell.usecase.close_invoices import CloseCommand, close_invoices
+from closebell.usecase.manage_endpoints import (
+    ENDPOINTS_MAX,
+    EndpointChanges,
+    EndpointDraft,
+    create_endpoint,
+    delete_endpoint,
+    disable_endpoint,
+    enable_endpoint,
+    list_endpoints,
+    read_endpoint,
+    update_endpoint,
+)
+from closebell.usecase.read_deliveries import read_deliveries
+
+CLOCK, LUCK = FixedClock(), SeededLuck()
+DRAFT = EndpointDraft(name="Till", url="https://till.example/hook", event_types=("Invoice.Closed",))
+
+
+def _create(connection: Connection, /, **fields: Any) -> Endpoint:
+    return create_endpoint(connection, replace(DRAFT, **fields), networks=(), clock=CLOCK, luck=LUCK)
+
+
+async def test_what_is_created_is_read_and_listed(database: Database) -> None:
+    await database.write(put_centre, a_centre())
+    here = a_centre().id
+    made = await database.write(_create, center_ids=(here, here.upper()))
+    assert (made.center_ids, made.state, made.created_at) == ((here,), EndpointState.ACTIVE, NOON)
+    assert await database.read(read_endpoint, made.id, clock=CLOCK) == made
+    other = await database.write(_create, name="Other", secret=Secret.generate(b"s" * 32).reveal())
+    assert other.secrets[0].reveal() == Secret.generate(b"s" * 32).reveal() != made.secrets[0].reveal()
+    listed = await database.read(list_endpoints, clock=CLOCK)
+    assert sorted(listed, key=lambda e: e.name) == [other, made]
+
+
+async def test_a_centre_nobody_knows_is_refused_by_its_place(database: Database) -> None:
+    await database.write(put_centre, a_centre())
+    made = await database.write(_create)
+    before = await database.read(snapshot)
+    centres = (a_centre().id, guid_of("nowhere"))
+    with pytest.raises(InvalidInput) as refused:
+        await database.write(_create, center_ids=centres)
+    assert refused.value.field == "center_ids[1]"
+    changes = EndpointChanges(center_ids=centres)
+    with pytest.raises(InvalidInput) as refused:
+        await database.write(update_endpoint, made.id, changes, networks=(), clock=CLOCK)
+    assert refused.value.field == "center_ids[1]"
+    assert await database.read(snapshot) == before
+
+
+async def test_changes_keep_the_secret_and_the_state(database: Database) -> None:
+    made = await database.write(_create)
+    later = FixedClock(NOON + timedelta(hours=1))
+    await database.write(disable_endpoint, made.id, clock=CLOCK)
+    changes = EndpointChanges(url="https://new.example/", signature_styles=("zenoti",))
+    after = await database.write(update_endpoint, made.id, changes, networks=(), clock=later)
+    assert (after.url, after.state, after.secrets) == ("https://new.example/", EndpointState.DEACTIVATED, made.secrets)
+    assert await database.read(read_endpoint, made.id, clock=CLOCK) == after
+    private = EndpointChanges(url="https://192.168.1.1/")
+    with pytest.raises(InvalidInput, match="private"):
+        await database.write(update_endpoint, made.id, private, networks=(), clock=later)
+
+
+async def test_enabling_gives_a_clean_record(database: Database) -> None:
+    ill = an_endpoint(state=EndpointState.DEACTIVATED, state_reason="20 in a row", consecutive_failures=20)
+    await database.write(endpoints.insert_one, ill)
+    well = await database.write(enable_endpoint, ill.id, clock=CLOCK)
+    assert well == replace(ill, state=EndpointState.ACTIVE, state_reason="", consecutive_failures=0)
+    off = await database.write(disable_endpoint, ill.id, clock=CLOCK)
+    assert (off.state, off.state_reason) == (EndpointState.DEACTIVATED, "Deactivated by hand.")
+    assert await database.read(read_endpoint, ill.id, clock=CLOCK) == off
+
+
+async def test_a_deleted_endpoint_is_gone_and_its_deliveries_are_cancelled_with_a_reason(database: Database) -> None:
+    invoice = a_paid_invoice()
+    await database.write(put, invoice)
+    gone, stays = await database.write(_create, name="gone"), await database.write(_create, name="stays")
+    await database.write(close_invoices, [CloseCommand(invoice_id=invoice.id)], clock=CLOCK, luck=LUCK)
+    await database.write(delete_endpoint, gone.id, clock=CLOCK)
+    assert await database.read(list_endpoints, clock=CLOCK) == [stays]
+    page = await database.read(read_deliveries, DeliveryFilter(), limit=10)
+    states = {d.endpoint_id: (d.state, d.reason, d.finished_at) for d in page.deliveries}
+    assert states == {gone.id: ("cancelled", "The endpoint was deleted.", NOON), stays.id: ("pending", "", None)}
+
+
+async def test_an_endpoint_that_is_not_there_is_not_found(database: Database) -> None:
+    deleted = an_endpoint(state=EndpointState.DELETED)
+    await database.write(endpoints.insert_one, deleted)
+    for endpoint_id in (deleted.id, guid_of("nothing")):
+        with pytest.raises(NotFound):
+            await database.read(read_endpoint, endpoint_id, clock=CLOCK)
+        for act in (enable_endpoint, disable_endpoint, delete_endpoint):
+            with pytest.raises(NotFound):
+                await database.write(act, endpoint_id, clock=CLOCK)
+        with pytest.raises(NotFound):
+            await database.write(update_endpoint, endpoint_id, EndpointChanges(), networks=(), clock=CLOCK)
+
+
+async def test_there_is_a_most_and_deleting_makes_room(database: Database) -> None:
+    def fill(connection: Connection) -> None:
+        for number in range(ENDPOINTS_MAX):
+            endpoints.insert_one(connection, an_endpoint(f"{number}"))
+
+    await database.write(fill)
+    with pytest.raises(Conflict, match="100"):
+        await database.write(_create)
+    await database.write(delete_endpoint, guid_of("endpoint 7"), clock=CLOCK)
+    assert (await database.write(_create)).name == "Till"

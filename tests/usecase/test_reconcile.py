@@ -1,0 +1,117 @@
+"""The totals of a period balance, and say so in words when they do not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, delete, insert, update
+
+from closebell.domain.endpoint import EndpointState
+from closebell.errors import InvalidInput
+from closebell.store import endpoints, tables
+from closebell.store.unit import Database
+from closebell.testing import NOON, FixedClock, SeededLuck, a_centre, a_paid_invoice, an_endpoint, an_invoice, put
+from closebell.usecase.close_invoices import CloseCommand, close_invoices
+from closebell.usecase.manage_endpoints import delete_endpoint
+from closebell.usecase.reconcile import EndpointTally, Reconciliation, reconcile
+
+CLOCK = FixedClock()
+ON, OFF, GONE = an_endpoint("on"), an_endpoint("off", state=EndpointState.DEACTIVATED), an_endpoint("gone")
+HOUR = timedelta(hours=1)
+
+
+async def _four_closes(database: Database) -> None:
+    """One close at noon and at each of the three hours after."""
+    batch = [a_paid_invoice(f"{n}") for n in range(4)]
+    await database.write(put, *batch, an_invoice("old", closed_at=NOON, receipt_number="7"))
+    for endpoint in (ON, OFF, GONE):
+        await database.write(endpoints.insert_one, endpoint)
+    clock, luck = FixedClock(), SeededLuck()
+    for hours, invoice in enumerate(batch):
+        clock.set(NOON + hours * HOUR)
+        await database.write(close_invoices, [CloseCommand(invoice_id=invoice.id)], clock=clock, luck=luck)
+    await database.write(delete_endpoint, GONE.id, clock=clock)
+
+
+async def _of_all(database: Database) -> Reconciliation:
+    return await database.read(reconcile, since=NOON, until=NOON + 9 * HOUR, clock=CLOCK)
+
+
+async def test_a_period_balances_and_counts_what_is_in_it(database: Database) -> None:
+    await _four_closes(database)
+    found = await database.read(reconcile, since=NOON + HOUR, until=NOON + 3 * HOUR, clock=CLOCK)
+    assert (found.closes, found.events, found.balanced, found.reasons) == (2, 2, True, ())
+    none = {"delivered": 0, "pending": 0, "held": 0, "exhausted": 0, "cancelled": 0, "total": 2}
+    assert {tally.name: tally for tally in found.endpoints} == {
+        "on": EndpointTally(endpoint_id=ON.id, name="on", **{**none, "pending": 2}),
+        "off": EndpointTally(endpoint_id=OFF.id, name="off", **{**none, "held": 2}),
+        "gone": EndpointTally(endpoint_id=GONE.id, name="gone", **{**none, "cancelled": 2}),
+    }
+
+
+async def test_a_deleted_endpoint_without_deliveries_in_the_period_is_left_out(database: Database) -> None:
+    await _four_closes(database)
+    found = await database.read(reconcile, since=NOON + 5 * HOUR, until=NOON + 6 * HOUR, clock=CLOCK)
+    assert (found.closes, found.events, found.balanced) == (0, 0, True)
+    assert {(tally.name, tally.total) for tally in found.endpoints} == {("on", 0), ("off", 0)}
+
+
+async def test_a_period_must_not_end_before_it_begins(database: Database) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await database.read(reconcile, since=NOON, until=NOON - HOUR, clock=CLOCK)
+    assert refused.value.field == "to"
+
+
+async def test_a_close_without_its_event_is_told(database: Database) -> None:
+    await _four_closes(database)
+    await database.write(_close_behind_our_back)
+    found = await _of_all(database)
+    assert not found.balanced
+    assert found.reasons == ("5 invoices were closed and 4 Invoice.Closed events exist.",)
+
+
+def _close_behind_our_back(connection: Connection) -> None:
+    put(connection, an_invoice("secret", centre=a_centre("other")))
+    connection.execute(
+        update(tables.invoices)
+        .where(tables.invoices.c.invoice_number == "INVsecret")
+        .values(closed_at=NOON, close_sequence=1, receipt_sequence=1, receipt_number="1")
+    )
+
+
+async def test_a_hole_in_the_sequence_is_told(database: Database) -> None:
+    await _four_closes(database)
+    await database.write(_event_out_of_sequence)
+    found = await _of_all(database)
+    assert found.reasons == ("The feed has 5 events from 1 to 7; 2 are missing.",)
+
+
+def _event_out_of_sequence(connection: Connection) -> None:
+    connection.execute(
+        insert(tables.events),
+        {
+            "sequence": 7,
+            "event_id": "f" * 24,
+            "event_type": "Guest.Created",
+            "invoice_id": None,
+            "close_sequence": None,
+            "center_id": None,
+            "body": b"{}",
+            "hash": bytes(32),
+            "created_at": NOON + HOUR,
+        },
+    )
+
+
+async def test_deliveries_that_went_missing_do_not_hide_in_the_sum(database: Database) -> None:
+    """The states always sum to the deliveries there are; that one is missing shows in the endpoint's own total."""
+    await _four_closes(database)
+    await database.write(_lose_one_delivery)
+    found = await _of_all(database)
+    assert {tally.name: tally.total for tally in found.endpoints} == {"on": 3, "off": 4, "gone": 4}
+
+
+def _lose_one_delivery(connection: Connection) -> None:
+    columns = tables.deliveries.c
+    connection.execute(delete(tables.deliveries).where(columns.endpoint_id == ON.id, columns.sequence == 2))
