@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from sqlalchemy import Connection
 
 from closebell.cli.at_database import database_of
@@ -28,6 +29,18 @@ app = App(name="endpoints", help="Say who is told of closed invoices. A running 
 
 EXIT_NOT_DELIVERED = 1
 
+Name = Annotated[str, Parameter(help="What the receiver is called.")]
+Url = Annotated[str, Parameter(help="Where webhooks go: https, or an address within --allowed-networks.")]
+EventTypes = Annotated[tuple[str, ...], Parameter(help="What it is told of.", negative="")]
+Method = Annotated[str, Parameter(help="POST, PUT or PATCH.")]
+Description = Annotated[str, Parameter(help="Anything worth knowing about it.")]
+CenterIds = Annotated[
+    tuple[str, ...], Parameter(help="A centre whose events it gets; without any, those of every centre.", negative="")
+]
+Styles = Annotated[tuple[str, ...], Parameter(help="standard, zenoti, or both.", negative="")]
+Policy = Annotated[str, Parameter(help="How often a failed delivery is retried: standard (11 times) or zenoti (5).")]
+EndpointId = Annotated[str, Parameter(help="The id that `closebell endpoints list` shows.")]
+
 
 @app.command(name="list")
 async def list_(*, as_json: AsJson = False, settings: Settings = Settings()) -> None:
@@ -38,7 +51,7 @@ async def list_(*, as_json: AsJson = False, settings: Settings = Settings()) -> 
 
 
 @app.command(name="show")
-async def show_(endpoint_id: str, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+async def show_(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
     """Show one endpoint in full, save for its secret."""
     async with database_of(settings) as database:
         found = await database.read(manage_endpoints.read_endpoint, _id(endpoint_id), clock=SystemClock())
@@ -47,40 +60,20 @@ async def show_(endpoint_id: str, /, *, as_json: AsJson = False, settings: Setti
 
 @app.command
 async def create(
-    name: str,
-    url: str,
+    name: Name,
+    url: Url,
     /,
     *,
-    event_type: tuple[str, ...] = (INVOICE_CLOSED,),
-    http_method: str = "POST",
-    description: str = "",
-    center_id: tuple[str, ...] = (),
-    signature_style: tuple[str, ...] = ("standard",),
-    policy: str = "standard",
+    event_type: EventTypes = (INVOICE_CLOSED,),
+    http_method: Method = "POST",
+    description: Description = "",
+    center_id: CenterIds = (),
+    signature_style: Styles = ("standard",),
+    policy: Policy = "standard",
     as_json: AsJson = False,
     settings: Settings = Settings(),
 ) -> None:
-    """Create an endpoint and show its signing secret, this once.
-
-    Parameters
-    ----------
-    name
-        What the receiver is called.
-    url
-        Where webhooks go: https, or an address within --allowed-networks.
-    event_type
-        What it is told of.
-    http_method
-        POST, PUT or PATCH.
-    description
-        Anything worth knowing about it.
-    center_id
-        A centre whose events it gets; without any, it gets those of every centre.
-    signature_style
-        standard, zenoti, or both.
-    policy
-        How long failed deliveries are tried again: standard (eleven retries) or zenoti (five).
-    """
+    """Create an endpoint and show its signing secret, this once."""
     draft = EndpointDraft(
         name=name,
         url=url,
@@ -105,17 +98,15 @@ async def create(
 
 
 @app.command
-async def enable(endpoint_id: str, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+async def enable(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
     """Send to an endpoint again: its failures are forgotten, and what was held for it is sent."""
     async with database_of(settings) as database:
-        after = await database.write(
-            _and_ring, manage_endpoints.enable_endpoint, _id(endpoint_id), clock=SystemClock()
-        )
+        after = await database.write(_and_ring, manage_endpoints.enable_endpoint, _id(endpoint_id), clock=SystemClock())
     show([_row(after)], as_json=as_json)
 
 
 @app.command
-async def disable(endpoint_id: str, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+async def disable(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
     """Stop sending to an endpoint: what is for it is held until it is enabled."""
     async with database_of(settings) as database:
         after = await database.write(
@@ -125,14 +116,14 @@ async def disable(endpoint_id: str, /, *, as_json: AsJson = False, settings: Set
 
 
 @app.command
-async def delete(endpoint_id: str, /, *, settings: Settings = Settings()) -> None:
+async def delete(endpoint_id: EndpointId, /, *, settings: Settings = Settings()) -> None:
     """Let an endpoint go: what waits for it is cancelled, its history stays."""
     async with database_of(settings) as database:
         await database.write(_and_ring, manage_endpoints.delete_endpoint, _id(endpoint_id), clock=SystemClock())
 
 
-@app.command
-async def test(endpoint_id: str, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> int:
+@app.command(name="test")
+async def try_(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> int:
     """Call an endpoint once, from here, with a signed event of type Closebell.Test; exit 1 if it does not take it."""
     async with database_of(settings) as database:
         found = await database.read(manage_endpoints.read_endpoint, _id(endpoint_id), clock=SystemClock())

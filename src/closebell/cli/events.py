@@ -18,29 +18,23 @@ LIMIT_MAX: Final = 10_000
 """Events that one call shows; the next begins with --after."""
 _SEQUENCE_MAX: Final = 2**63 - 1
 
+After = Annotated[int, Parameter(validator=Number(gte=0, lte=_SEQUENCE_MAX), help="Begin after this sequence.")]
+Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=LIMIT_MAX), help="Show at most so many.")]
+WithBody = Annotated[bool, Parameter(negative="", help="Show the stored body too, byte for byte.")]
+
 app = App(name="events", help="Read the feed: every event, in sequence order.")
 
 
 @app.command(name="list")
 async def list_(
     *,
-    after: Annotated[int, Parameter(validator=Number(gte=0, lte=_SEQUENCE_MAX))] = 0,
-    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=LIMIT_MAX))] = LIMIT,
-    body: Annotated[bool, Parameter(negative="")] = False,
+    after: After = 0,
+    limit: Limit = LIMIT,
+    body: WithBody = False,
     as_json: AsJson = False,
     settings: Settings = Settings(),
 ) -> None:
-    """Show events, oldest first.
-
-    Parameters
-    ----------
-    after
-        Begin after this sequence.
-    limit
-        Show at most so many.
-    body
-        Show the stored body too, byte for byte.
-    """
+    """Show events, oldest first."""
     async with database_of(settings) as database:
         page = await database.read(read_feed, after=after, limit=limit)
     show([_row(event, body=body) for event in page.events], as_json=as_json)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+from typing import Annotated
+
+from cyclopts import App, Parameter
 
 from closebell.cli.at_database import database_of
 from closebell.cli.listing import AsJson, Row, show, show_one
@@ -12,18 +14,15 @@ from closebell.domain.identifiers import guid
 from closebell.store.keys import ApiKey
 from closebell.usecase import manage_keys
 
+Name = Annotated[str, Parameter(help="What the key is for, such as the application that will use it.")]
+KeyId = Annotated[str, Parameter(help="The id that `closebell keys list` shows.")]
+
 app = App(name="keys", help="Say who may call the API.")
 
 
 @app.command
-async def create(name: str, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
-    """Make a key and show it, this once; only its hash is kept.
-
-    Parameters
-    ----------
-    name
-        What the key is for, such as the application that will use it.
-    """
+async def create(name: Name, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+    """Make a key and show it, this once; only its hash is kept."""
     async with database_of(settings) as database:
         made = await database.write(manage_keys.create_key, name, clock=SystemClock(), luck=SystemLuck())
     show_one({"id": made.api_key.id, "name": made.api_key.name, "key": made.key}, as_json=as_json)
@@ -38,14 +37,8 @@ async def list_(*, as_json: AsJson = False, settings: Settings = Settings()) -> 
 
 
 @app.command
-async def revoke(key_id: str, /, *, settings: Settings = Settings()) -> None:
-    """Make a key worthless. A running service may take it for 5 seconds more.
-
-    Parameters
-    ----------
-    key_id
-        The id that `closebell keys list` shows.
-    """
+async def revoke(key_id: KeyId, /, *, settings: Settings = Settings()) -> None:
+    """Make a key worthless. A running service may take it for 5 seconds more."""
     async with database_of(settings) as database:
         await database.write(manage_keys.revoke_key, guid(key_id, field="KEY-ID"), clock=SystemClock())
 

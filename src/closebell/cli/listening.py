@@ -1,4 +1,7 @@
-"""Sockets to listen on: claimed before anything else is done, so that a taken address is told at once."""
+"""Where the service listens, and how it says so.
+
+The sockets are claimed before anything else is done, so that a taken address is told at once.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,11 @@ from closebell.errors import MisuseError
 
 BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
+
+LISTENING: Final = "Closebell listens on "
+"""How the line begins that says where; whoever starts the service may wait for it."""
+ADMIN_KEY: Final = "Admin key, shown once: "
+"""How the line begins that shows the first key."""
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

@@ -66,6 +66,8 @@ def _text(value: object) -> str:
     match value:
         case None | "" | () | []:
             return "-"
+        case bool():
+            return "yes" if value else "no"
         case datetime():
             return value.isoformat(timespec="seconds").replace("+00:00", "Z")
         case tuple() | list():

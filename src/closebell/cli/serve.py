@@ -17,7 +17,7 @@ import uvloop
 
 from closebell.api.front_door import Api
 from closebell.app import begin_stop, build, configure_logging
-from closebell.cli.listening import BACKLOG, listen, url_of
+from closebell.cli.listening import ADMIN_KEY, BACKLOG, LISTENING, listen, url_of
 from closebell.config import Settings
 from closebell.store.schema import migrate
 
@@ -26,11 +26,6 @@ REQUESTS_FINISH_S: Final = 10
 deadline. Both together stay within the 30 s that container platforms usually grant."""
 KEEP_ALIVE_S: Final = 30
 """Seconds that a connection may be idle; longer than most clients keep one, so that they close first."""
-
-LISTENING: Final = "Closebell listens on "
-"""How the line begins that says where; whoever starts the service may wait for it."""
-ADMIN_KEY: Final = "Admin key, shown once: "
-"""How the line begins that shows the first key."""
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -92,7 +87,7 @@ class _Server(uvicorn.Server):
         self._tell_started()
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]  # uvicorn says Generator
+    def capture_signals(self) -> Iterator[None]:
         """Take the signals as a wish to stop; uvicorn would raise them again at the end, and so die of them."""
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:

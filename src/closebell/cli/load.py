@@ -1,0 +1,136 @@
+"""`closebell load`: import a file of records, however large, straight into the database."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from closebell.cli.at_database import database_of
+from closebell.cli.listing import AsJson, Row, show
+from closebell.cli.load_source import Chunk, read_chunks
+from closebell.clock import SystemClock
+from closebell.config import Settings
+from closebell.errors import MisuseError, Unavailable
+from closebell.store.unit import Database
+from closebell.usecase.import_records import Kind, ReportRow, Result, import_records
+
+FILE_BYTES_MAX: Final = 1024**3
+"""Bytes of a file that are read; it is held in memory while it is imported."""
+REFUSED_SHOWN_MAX: Final = 50
+"""Refused records that are shown one by one; `--json` shows all."""
+EXIT_REFUSED: Final = 1
+
+File = Annotated[str, Parameter(help="The file to read, or - for standard input.")]
+AsOpen = Annotated[bool, Parameter(negative="", help="Load closed invoices as open ones.")]
+
+
+async def load(
+    file: File, /, *, as_open: AsOpen = False, as_json: AsJson = False, settings: Settings = Settings()
+) -> int:
+    """Import centres, employees, guests and invoices from a JSON file.
+
+    The file holds what POST /v1/import takes, or one captured document, or an array of invoices, or one invoice a
+    line. Records go straight into the database that --database-url names; a service may be running on it. Each is
+    taken or refused by itself, and what is imported twice is there once. The exit code is 1 if any was refused.
+    """
+    chunks = read_chunks(_read(file))
+    async with database_of(settings) as database:
+        rows = await _import(database, chunks, as_open=as_open)
+    if as_json:
+        show((_row(row, place) for row, place in rows), as_json=True)
+    else:
+        _report(rows)
+    return EXIT_REFUSED if any(row.result is Result.REFUSED for row, _ in rows) else 0
+
+
+def _read(file: str) -> bytes:
+    """The whole file.
+
+    Errors: MisuseError when it cannot be read, is too large, or is empty.
+    """
+    name = "standard input" if file == "-" else file
+    try:
+        if file == "-":
+            body = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
+        else:
+            with Path(file).open("rb") as opened:
+                body = opened.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise MisuseError(f"{name} cannot be read: {error.strerror}") from None
+    if len(body) > FILE_BYTES_MAX:
+        raise MisuseError(f"{name} is over {FILE_BYTES_MAX} bytes, which is the most that is loaded at once; split it")
+    if not body.strip():
+        raise MisuseError(f"{name} is empty")
+    return body
+
+
+async def _import(database: Database, chunks: list[Chunk], *, as_open: bool) -> list[tuple[ReportRow, str]]:
+    """What became of each record, and where in the file it stands."""
+    found: list[tuple[ReportRow, str]] = []
+    with _progress() as progress:
+        task = progress.add_task("importing", total=sum(chunk.size for chunk in chunks))
+        for chunk in chunks:
+            try:
+                report = await database.write(
+                    import_records, chunk.records, as_open=as_open, now=SystemClock().now()
+                )
+            except Unavailable as error:
+                done = f"{len(found)} records before were imported" if found else "nothing was imported"
+                raise Unavailable(f"{error}; {done}, and importing the same file again is harmless") from error
+            found += [(row, chunk.place_of(row)) for row in report.rows]
+            progress.advance(task, chunk.size)
+    return found
+
+
+def _progress() -> Progress:
+    """A bar on standard error, if a person is looking."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _report(rows: Iterable[tuple[ReportRow, str]]) -> None:
+    """How many of each kind ended how, then the refused ones."""
+    rows = list(rows)
+    counts = Counter((row.kind, row.result) for row, _ in rows)
+    kinds = [kind for kind in Kind if any(counts[kind, result] for result in Result)]
+    show(
+        [{"kind": f"{kind}s", **{str(result): counts[kind, result] for result in Result}} for kind in kinds],
+        as_json=False,
+    )
+    refused = [(row, place) for row, place in rows if row.result is Result.REFUSED]
+    for row, place in refused[:REFUSED_SHOWN_MAX]:
+        print(f"refused: {_explained(row, place)}")
+    if len(refused) > REFUSED_SHOWN_MAX:
+        print(f"and {len(refused) - REFUSED_SHOWN_MAX} more; --json shows them all")
+
+
+def _explained(row: ReportRow, place: str) -> str:
+    where = row.field or place
+    return f"{row.kind} {row.id or 'without an id'}, at {where}: {row.reason}"
+
+
+def _row(row: ReportRow, place: str) -> Row:
+    return {
+        "kind": str(row.kind),
+        "place": place,
+        "id": row.id,
+        "result": str(row.result),
+        "code": row.code,
+        "field": row.field,
+        "reason": row.reason,
+    }
