@@ -28,7 +28,6 @@ from closebell.dispatch.slots import Slots
 from closebell.dispatch.upkeep import keep_up
 from closebell.domain.address import Network, parse_networks
 from closebell.store.database import open_database
-from closebell.store.postgresql import PostgresqlDatabase
 from closebell.store.unit import Database
 from closebell.store.wake import Wake
 from closebell.usecase.manage_keys import NewKey, ensure_admin_key, find_key
@@ -142,15 +141,15 @@ async def _sender(stack: AsyncExitStack, settings: Settings, networks: tuple[Net
 
 def _background(stack: AsyncExitStack, database: Database, dispatcher: Dispatcher, wake: Wake, clock: Clock) -> None:
     """What runs by itself: the small duties, and listening for what other processes do."""
-    tasks = [asyncio.create_task(keep_up(database, clock=clock), name="upkeep")]
-    if isinstance(database, PostgresqlDatabase):
 
-        def heard() -> None:
-            wake.notify()
-            dispatcher.survey_soon()
+    def heard() -> None:
+        wake.notify()
+        dispatcher.survey_soon()
 
-        tasks.append(asyncio.create_task(database.listen(heard), name="listener"))
-
+    tasks = [
+        asyncio.create_task(keep_up(database, clock=clock), name="upkeep"),
+        asyncio.create_task(database.listen(heard), name="listener"),
+    ]
     for task in tasks:
         task.add_done_callback(_note_end)
 

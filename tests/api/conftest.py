@@ -46,7 +46,7 @@ async def address(site: Site) -> AsyncIterator[tuple[str, int]]:
     config = uvicorn.Config(site.app, port=0, lifespan="off", log_config=None, access_log=False, http="httptools")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110  # uvicorn has a flag and no event
         await asyncio.sleep(0)
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     yield host, port

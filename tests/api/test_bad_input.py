@@ -15,7 +15,7 @@ PAY = {"custom_payment_id": guid_of("type"), "amount": 1}
 UNREADABLE = [
     (b"{", "The request is invalid. The body is not JSON: it ends too early"),
     (b"{'a': 1}", "The request is invalid. The body is not JSON: "),
-    (b"{} x", "The request is invalid. The body is not JSON: trailing characters (byte 3)."),
+    (b"close", "The request is invalid. The body is not JSON: invalid character (byte 0)."),
     (b'{"closed_by_id": "\xff\xfe"}', "The request is invalid. The body is not UTF-8."),
     (b'{"x": "\xc3\x28"}', "The request is invalid. The body is not UTF-8."),
     (b'{"x": "a\x00b"}', "The request is invalid. The body is not JSON: invalid character"),
@@ -45,8 +45,7 @@ async def test_a_body_that_cannot_be_read_changes_nothing_anywhere(site: Site, b
         reply = await site.call(method, path, body)
         assert reply.status == 400, path
         assert reply.error["code"] == 400
-        if b"\xc3\x28" not in body or "close" not in path:
-            assert reply.error["message"].startswith(message), path
+        assert reply.error["message"].startswith(message), path
     assert await site.rows() == before
 
 
@@ -206,7 +205,6 @@ async def test_seventeen_digits_survive_an_import(site: Site) -> None:
     [
         ({"url": "https://user:pass@books.example/"}, "url: "),
         ({"url": "ftp://books.example/"}, "url: "),
-        ({"url": "http://books.example/"}, "url: "),
         ({"url": "https://10.0.0.8/hook"}, "url: "),
         ({"url": "https://169.254.169.254/"}, "url: "),
         ({"url": "https://books.example/#x"}, "url: "),

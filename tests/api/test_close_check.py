@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from calling import Site
 from closebell.domain.closing import RULES
-from closebell.domain.invoice import Tender, TransactionState
+from closebell.domain.invoice import Appointment, Invoice, Tender, TransactionState
 from closebell.testing import (
     a_paid_invoice,
     a_payment,
@@ -105,9 +106,7 @@ async def test_the_calls_that_are_named_clear_the_way(site: Site, fields: dict[s
     assert (await site.post(f"{AT}/close")).status == 200
 
 
-def _with_seller(invoice: Any, sold_by: str, booked: Any) -> Any:
-    from dataclasses import replace  # noqa: PLC0415
-
+def _with_seller(invoice: Invoice, sold_by: str, booked: tuple[Appointment, ...]) -> Invoice:
     lines = tuple(replace(line, sale_by_id=sold_by) for line in invoice.lines)
     return replace(invoice, lines=lines, appointments=booked)
 

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any, Never
 
 import pytest
-import structlog
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
@@ -68,7 +66,8 @@ def test_no_error_of_the_tree_is_forgotten() -> None:
 
 
 def _below(error: type) -> set[type]:
-    return {below for sub in error.__subclasses__() for below in (sub, *_below(sub))}
+    children: list[type] = error.__subclasses__()
+    return {below for child in children for below in (child, *_below(child))}
 
 
 def test_a_close_that_fails_says_so_in_the_contracts_words() -> None:
@@ -104,7 +103,6 @@ def _failing(site: Site) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_failing")
 async def test_the_unforeseen_is_told_by_reference_and_logged_without_values(site: Site) -> None:
-    structlog.configure(processors=[])
     with capture_logs() as logs:
         reply = await site.get(f"/v1/invoices/{guid_of('invoice 1')}")
     assert (reply.status, reply.error["code"]) == (500, 719)
@@ -130,8 +128,9 @@ async def test_a_database_that_cannot_answer_is_503_with_a_time_to_come_back(sit
         write = read
 
     kept = site.service
-    site.service.desk._database = Gone()
-    site.alter(database=Gone())
+    gone: Any = Gone()
+    site.service.desk._database = gone
+    site.alter(database=gone)
     close = await site.post(CLOSE)
     batch = await site.post("/v1/invoices/close", {"invoice_ids": [guid_of("invoice 1")]})
     read = await site.get(f"/v1/invoices/{guid_of('invoice 1')}")
@@ -162,12 +161,10 @@ def test_references_differ() -> None:
     assert len(found) == 3
 
 
-async def test_whoever_hangs_up_in_the_middle_of_a_body_leaves_nothing(site: Site) -> None:
+async def test_whoever_hangs_up_in_the_middle_of_a_body_changes_nothing(site: Site) -> None:
     await site.put(a_paid_invoice())
     before = await site.rows()
-    reader, writer = asyncio.StreamReader(), None
-    assert writer is None
-    assert reader is not None
+    # Nobody reads the answer; what counts is that the half body was not taken for a whole one.
     reply = await site.call("POST", CLOSE, chunks=())
     assert reply.status == 503
     assert await site.rows() == before

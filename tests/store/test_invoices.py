@@ -16,7 +16,7 @@ from sqlalchemy.util import await_only
 from closebell.domain.invoice import Invoice, TransactionState
 from closebell.store import centers, invoice_rows, invoices, tables
 from closebell.store.postgresql import PostgresqlDatabase
-from closebell.store.statements import IDS, IDS_MAX, in_chunks, padded
+from closebell.store.statements import among, listed
 from closebell.store.unit import Database
 from closebell.testing import (
     NOON,
@@ -32,6 +32,9 @@ from closebell.testing import (
 )
 
 FullInvoice = Callable[[str], Invoice]
+
+MANY = 2_000
+"""More ids than some engines take as parameters of one statement by default."""
 
 
 class StopError(Exception):
@@ -69,7 +72,7 @@ async def test_what_is_not_there_is_absent(database: Database) -> None:
 
 
 async def test_more_invoices_than_fit_one_statement(database: Database) -> None:
-    stored = [an_invoice(f"{number}", paid=number) for number in range(IDS_MAX + 100)]
+    stored = [an_invoice(f"{number}", paid=number) for number in range(MANY)]
     await database.write(put, *stored)
 
     loaded = await database.read(invoices.load, [invoice.id for invoice in stored])
@@ -96,7 +99,7 @@ async def test_an_import_is_known_by_its_digest(database: Database) -> None:
 
 async def test_inserting_nothing_is_nothing(database: Database) -> None:
     await database.write(invoice_rows.insert_many, [], now=NOON)
-    assert await database.read(invoices.load_locked, []) == {}
+    assert await database.write(invoices.load_locked, []) == {}
 
 
 # --- rows that come and go on an open invoice --------------------------------------------------------------------
@@ -249,35 +252,30 @@ async def _until_one_waits(database: Database) -> None:
 # --- many ids in one statement -----------------------------------------------------------------------------------
 
 
-@given(st.lists(st.text(max_size=3), max_size=300))
-def test_padding_adds_no_id_and_makes_few_lengths(ids: list[str]) -> None:
-    result = padded(ids)
-
-    assert result[: len(ids)] == ids
-    assert set(result) == set(ids)
-    assert len(result) == 0 or len(result) & (len(result) - 1) == 0
-    assert len(result) < 2 * max(1, len(ids))
-
-
-@given(st.integers(min_value=0, max_value=3 * IDS_MAX))
-def test_chunks_hold_every_id_once_in_order(count: int) -> None:
-    ids = [f"{number:06}" for number in range(count)]
-
-    chunks = in_chunks([*reversed(ids), *ids])
-
-    assert [id_ for chunk in chunks for id_ in chunk] == ids
-    assert all(0 < len(chunk) <= IDS_MAX for chunk in chunks)
+@given(st.lists(st.text(max_size=3)))
+def test_a_list_names_each_id_once_in_order(ids: list[str]) -> None:
+    assert listed(ids) == sorted(set(ids))
 
 
 async def test_every_id_of_many_is_found(database: Database) -> None:
-    names = [f"{number:05}" for number in range(2 * IDS_MAX + 1)]
+    names = [f"{number:05}" for number in range(MANY)]
     row = tables.custom_payments
     await database.write(lambda c: c.execute(row.insert(), [{"id": name, "name": name} for name in names]).close())
 
-    def found(connection: Connection) -> list[str]:
-        statement = select(row.c.id).where(row.c.id.in_(IDS)).order_by(row.c.id)
-        return [
-            id_ for chunk in in_chunks(names) for id_ in connection.execute(statement, {"ids": padded(chunk)}).scalars()
-        ]
+    def found(connection: Connection, wanted: list[str]) -> list[str]:
+        statement = select(row.c.id).where(among(row.c.id)).order_by(row.c.id)
+        return list(connection.execute(statement, {"ids": listed(wanted)}).scalars())
 
-    assert await database.read(found) == names
+    assert await database.read(found, names) == names
+    assert await database.read(found, [names[7], "unknown", "'); DROP TABLE events; --", names[7]]) == [names[7]]
+    assert await database.read(found, []) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_many_ids_are_looked_up_and_not_scanned_for(database: Database) -> None:
+    def plan(connection: Connection) -> list[str]:
+        statement = select(tables.invoice_lines).where(among(tables.invoice_lines.c.invoice_id))
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement.compile(connection)}", ('["a"]',))
+        return [row.detail for row in rows]
+
+    assert "SEARCH invoice_lines USING PRIMARY KEY (invoice_id=?)" in await database.read(plan)

@@ -38,6 +38,8 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     Errors: InvalidInput, on the field's path as the sender wrote it, or on no field when the body cannot be read.
     """
     try:
+        if not body.isascii():
+            body.decode()  # the decoder skips over unknown members without reading their text
         value = decoder.decode(body)
         if b"\\u0000" in body:
             _refuse_nul(_ANYTHING.decode(body))

@@ -11,6 +11,7 @@ from closebell.api import examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.queries import guid_in_path
 from closebell.api.routing import Doc, Operation, operation
+from closebell.domain import payment
 from closebell.domain.closing import Blocker, Remedy
 from closebell.domain.identifiers import NO_GUID
 from closebell.domain.invoice import Invoice, Tender
@@ -99,7 +100,7 @@ def _call(blocker: Blocker, invoice: Invoice) -> Call | None:
     at = f"/v1/invoices/{invoice.id}"
     match blocker.remedy:
         case Remedy.PAY:
-            return _payment(blocker, invoice, at)
+            return _payment(invoice, at)
         case Remedy.REMOVE_PAYMENT:
             note = "Removes the latest of the payments in rows; take a new one if money is then missing."
             return Call(method="DELETE", path=f"{at}/payments/{blocker.rows[-1]}", body=None, note=note)
@@ -119,16 +120,17 @@ def _call(blocker: Blocker, invoice: Invoice) -> Call | None:
             )
 
 
-def _payment(blocker: Blocker, invoice: Invoice, at: str) -> Call | None:
-    missing = blocker.amounts["missing"]
-    if missing <= 0:
+def _payment(invoice: Invoice, at: str) -> Call | None:
+    """One payment of everything that is due: money goes to the balance first, so less would not reach the fee."""
+    due = payment.still_due(invoice)
+    if (missing := due.balance + due.ssg + due.fee) == 0:
         return None  # a refund hands money back, which no payment does
     used = (t.option_id for t in invoice.transactions if t.tender is Tender.CUSTOM and t.option_id)
     return Call(
         method="POST",
         path=f"{at}/payment/custom",
         body={"custom_payment_id": next(used, SUGGESTED_PAYMENT_ID), "amount": invoice.currency.wire(missing)},
-        note="Takes the missing amount; custom_payment_id may be any GUID, and is registered on first use.",
+        note="Takes everything that is still due; any GUID will do for a payment type.",
     )
 
 

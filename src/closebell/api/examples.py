@@ -68,7 +68,7 @@ CLOSE_CHECK: Final[Document] = {
                 "method": "POST",
                 "path": f"/v1/invoices/{INVOICE_ID}/payment/custom",
                 "body": {"custom_payment_id": CUSTOM_PAYMENT_ID, "amount": 88},
-                "note": "Takes the missing amount; custom_payment_id may be any GUID, and is registered on first use.",
+                "note": "Takes everything that is still due; any GUID will do for a payment type.",
             },
         }
     ],

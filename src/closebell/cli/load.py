@@ -27,7 +27,7 @@ REFUSED_SHOWN_MAX: Final = 50
 """Refused records that are shown one by one; `--json` shows all."""
 EXIT_REFUSED: Final = 1
 
-File = Annotated[str, Parameter(help="The file to read, or - for standard input.")]
+File = Annotated[str, Parameter(allow_leading_hyphen=True, help="The file to read, or - for standard input.")]
 AsOpen = Annotated[bool, Parameter(negative="", help="Load closed invoices as open ones.")]
 
 
@@ -78,9 +78,7 @@ async def _import(database: Database, chunks: list[Chunk], *, as_open: bool) -> 
         task = progress.add_task("importing", total=sum(chunk.size for chunk in chunks))
         for chunk in chunks:
             try:
-                report = await database.write(
-                    import_records, chunk.records, as_open=as_open, now=SystemClock().now()
-                )
+                report = await database.write(import_records, chunk.records, as_open=as_open, now=SystemClock().now())
             except Unavailable as error:
                 done = f"{len(found)} records before were imported" if found else "nothing was imported"
                 raise Unavailable(f"{error}; {done}, and importing the same file again is harmless") from error

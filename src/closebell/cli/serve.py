@@ -24,8 +24,8 @@ from closebell.store.schema import migrate
 REQUESTS_FINISH_S: Final = 10
 """Seconds that requests under way have once the service is told to stop; deliveries under way then have their own
 deadline. Both together stay within the 30 s that container platforms usually grant."""
-KEEP_ALIVE_S: Final = 30
-"""Seconds that a connection may be idle; longer than most clients keep one, so that they close first."""
+KEEP_ALIVE_S: Final = 75
+"""Seconds that a connection may be idle; longer than reverse proxies usually keep one, so that they close first."""
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 

@@ -17,6 +17,7 @@ from closebell.domain.intake_definitions import guest as read_guest
 from closebell.domain.intake_shapes import (
     AdditionalFieldShape,
     AppointmentShape,
+    GuestShape,
     InvoiceShape,
     LineShape,
     PaymentOptionShape,
@@ -31,6 +32,7 @@ from closebell.domain.invoice import (
     Appointment,
     Centre,
     EmployeeTip,
+    Guest,
     Invoice,
     Line,
     Tender,
@@ -108,7 +110,7 @@ def invoice(said: InvoiceShape, *, centre: Centre, closed_at: datetime | None) -
     return Invoice(
         id=required_guid(said.id, "id"),
         centre=centre,
-        guest=None if (shape := said.guest) is None else _under("guest", lambda: read_guest(shape)),
+        guest=_guest(said.guest),
         invoice_number=text(said.invoice_number, "invoice_number", length=NUMBER_LENGTH),
         invoice_number_prefix=invoice_prefix(said, default=centre.invoice_prefix),
         receipt_number=receipt if is_closed else NO_RECEIPT,
@@ -133,6 +135,10 @@ def invoice(said: InvoiceShape, *, centre: Centre, closed_at: datetime | None) -
         employee_tips=_tips(said.employee_tips, amounts, paid),
         closed_at=closed_at if is_closed else None,
     )
+
+
+def _guest(said: GuestShape | None) -> Guest | None:
+    return None if said is None else _under("guest", lambda: read_guest(said))
 
 
 def invoice_prefix(said: InvoiceShape, *, default: str) -> str:

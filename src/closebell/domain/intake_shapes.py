@@ -30,7 +30,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     """A JSON object whose keys are all optional; it holds no cycle, so the garbage collector need not look at it."""
 
 
-class CenterShape(Shape):
+class CenterShape(Shape, frozen=True):
     """A centre, as an import defines it."""
 
     id: str | None = None
@@ -43,7 +43,7 @@ class CenterShape(Shape):
     invoice_prefix: str | None = None
 
 
-class EmployeeShape(Shape):
+class EmployeeShape(Shape, frozen=True):
     """An employee, as an import defines one."""
 
     id: str | None = None
@@ -52,7 +52,7 @@ class EmployeeShape(Shape):
     center_id: str | None = None
 
 
-class GuestShape(Shape):
+class GuestShape(Shape, frozen=True):
     """A guest, defined by an import or carried by an invoice; the e-mail address has two keys."""
 
     id: str | None = None
@@ -66,7 +66,7 @@ class GuestShape(Shape):
     center_id: str | None = None
 
 
-class TotalShape(Shape):
+class TotalShape(Shape, frozen=True):
     """What the invoice comes to."""
 
     net_price: Decimal | None = None
@@ -75,7 +75,7 @@ class TotalShape(Shape):
     sum_total: Decimal | None = None
 
 
-class PriceShape(Shape):
+class PriceShape(Shape, frozen=True):
     """What a line comes to."""
 
     currency_id: int | None = None
@@ -85,7 +85,7 @@ class PriceShape(Shape):
     discount: Decimal | None = None
 
 
-class LineShape(Shape):
+class LineShape(Shape, frozen=True):
     """One line; `id` is the catalogue item."""
 
     invoice_item_id: str | None = None
@@ -99,7 +99,7 @@ class LineShape(Shape):
     therapist_name: str | None = None
 
 
-class AppointmentShape(Shape):
+class AppointmentShape(Shape, frozen=True):
     """One appointment, with the wire's own spelling."""
 
     id: str | None = None
@@ -120,7 +120,7 @@ class AppointmentShape(Shape):
     equipment_name: str | None = None
 
 
-class PaymentOptionShape(Shape):
+class PaymentOptionShape(Shape, frozen=True):
     """What a transaction was paid with."""
 
     id: str | None = None
@@ -129,14 +129,14 @@ class PaymentOptionShape(Shape):
     card_number: str | None = None
 
 
-class TransactionCenterShape(Shape):
+class TransactionCenterShape(Shape, frozen=True):
     """Where a payment was taken."""
 
     id: str | None = None
     name: str | None = None
 
 
-class TransactionShape(Shape):
+class TransactionShape(Shape, frozen=True):
     """One tender."""
 
     transaction_id: str | None = None
@@ -153,7 +153,7 @@ class TransactionShape(Shape):
     tender: str | None = None
 
 
-class TipShape(Shape):
+class TipShape(Shape, frozen=True):
     """A tip, or part of one, assigned to an employee."""
 
     employee_id: str | None = None
@@ -161,14 +161,14 @@ class TipShape(Shape):
     transaction_id: str | None = None
 
 
-class AdditionalFieldShape(Shape):
+class AdditionalFieldShape(Shape, frozen=True):
     """A named value beside the contract's own fields."""
 
     key: str | None = None
     value: str | None = None
 
 
-class InvoiceShape(Shape):
+class InvoiceShape(Shape, frozen=True):
     """An invoice in the wire's own keys, and those that only an import carries."""
 
     id: str | None = None
@@ -194,13 +194,13 @@ class InvoiceShape(Shape):
     employee_tips: list[TipShape] | None = None
 
 
-class DataShape(Shape):
+class DataShape(Shape, frozen=True):
     """The `data` of an event's envelope."""
 
     invoice: InvoiceShape | None = None
 
 
-class InvoiceElement(InvoiceShape):
+class InvoiceElement(InvoiceShape, frozen=True):
     """An invoice as such, the body of a GET around it, or the envelope of an event around it."""
 
     invoice: InvoiceShape | None = None
@@ -210,7 +210,7 @@ class InvoiceElement(InvoiceShape):
 _NULL = msgspec.Raw(b"null")
 
 
-class _Body(Shape):
+class _Body(Shape, frozen=True):
     """The whole body: lists whose elements are looked at one by one, or a captured document."""
 
     centers: list[msgspec.Raw] | None = None
@@ -326,7 +326,7 @@ def _decoder(shape: type[S]) -> msgspec.json.Decoder[S]:
 
 def _decoded(shape: type[S], json_bytes: bytes | msgspec.Raw) -> S:
     try:
-        return _decoder(shape).decode(json_bytes)
+        decoded: S = _decoder(shape).decode(json_bytes)
     except msgspec.ValidationError as error:
         raise _wrong_type(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -335,6 +335,7 @@ def _decoded(shape: type[S], json_bytes: bytes | msgspec.Raw) -> S:
         raise InvalidInput("", f"the body is not JSON: {text}{where}") from None
     except RecursionError:
         raise InvalidInput("", "the body is nested too deep") from None
+    return decoded
 
 
 _COMPLAINT = re.compile(r"(?P<text>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)

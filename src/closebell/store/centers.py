@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from closebell.domain.invoice import Centre
 from closebell.domain.money import Currency
 from closebell.store import tables
-from closebell.store.statements import IDS, in_chunks, padded
+from closebell.store.statements import among, listed
 
-_CENTERS = select(tables.centers).where(tables.centers.c.id.in_(IDS))
+_CENTERS = select(tables.centers).where(among(tables.centers.c.id))
 
 
 def load(connection: Connection, ids: Iterable[str]) -> dict[str, Centre]:
@@ -22,7 +22,7 @@ def load(connection: Connection, ids: Iterable[str]) -> dict[str, Centre]:
 
 def rows(connection: Connection, ids: Iterable[str]) -> dict[str, Row[Any]]:
     """The stored rows of these centres, by id."""
-    return {row.id: row for chunk in in_chunks(ids) for row in connection.execute(_CENTERS, {"ids": padded(chunk)})}
+    return {row.id: row for row in connection.execute(_CENTERS, {"ids": listed(ids)}).all()}
 
 
 def _centre(row: Row[Any]) -> Centre:

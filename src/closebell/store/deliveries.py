@@ -19,7 +19,7 @@ from closebell.domain.delivery import DeliveryState, Outcome
 from closebell.domain.endpoint import Endpoint, EndpointState
 from closebell.domain.identifiers import object_id
 from closebell.store import events, tables
-from closebell.store.statements import IDS, in_chunks, padded
+from closebell.store.statements import among, listed
 
 CLAIM_MAX = 256
 """Deliveries of one endpoint claimed at once."""
@@ -233,7 +233,7 @@ class Recorded:
 
 _LEASED = (
     select(_deliveries.id, _deliveries.endpoint_id, _deliveries.attempts, _deliveries.lease_id)
-    .where(_deliveries.id.in_(IDS))
+    .where(among(_deliveries.id))
     .order_by(_deliveries.id)
     .with_for_update()
 )
@@ -259,8 +259,7 @@ def still_held(connection: Connection, leases: Mapping[str, str]) -> dict[str, H
     """
     return {
         row.id: Held(id=row.id, endpoint_id=row.endpoint_id, attempts=row.attempts)
-        for chunk in in_chunks(leases)
-        for row in connection.execute(_LEASED, {"ids": padded(chunk)})
+        for row in connection.execute(_LEASED, {"ids": listed(leases)}).all()
         if row.lease_id == leases[row.id]
     }
 

@@ -13,7 +13,7 @@ from closebell.domain.delivery import DeliveryState
 from closebell.domain.endpoint import EndpointState
 from closebell.store import tables
 from closebell.store.deliveries import IS_PENDING
-from closebell.store.statements import IDS, in_chunks, padded
+from closebell.store.statements import among, listed
 
 _deliveries = tables.deliveries.c
 _endpoints = tables.endpoints.c
@@ -118,12 +118,9 @@ def _filtered(statement: Select[Any], wanted: DeliveryFilter) -> Select[Any]:
 def _attempts(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple[Attempt, ...]]:
     columns = tables.attempts.c
     found: dict[str, tuple[Attempt, ...]] = {}
-    for chunk in in_chunks(delivery_ids):
-        statement = (
-            select(tables.attempts).where(columns.delivery_id.in_(IDS)).order_by(columns.delivery_id, columns.number)
-        )
-        for row in connection.execute(statement, {"ids": padded(chunk)}):
-            found[row.delivery_id] = (*found.get(row.delivery_id, ()), _attempt(row))
+    statement = select(tables.attempts).where(among(columns.delivery_id)).order_by(columns.delivery_id, columns.number)
+    for row in connection.execute(statement, {"ids": listed(delivery_ids)}).all():
+        found[row.delivery_id] = (*found.get(row.delivery_id, ()), _attempt(row))
     return found
 
 

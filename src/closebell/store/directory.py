@@ -18,7 +18,7 @@ from closebell.domain.invoice import Centre
 from closebell.domain.money import Currency
 from closebell.domain.people import CatalogItem, CustomPayment, Employee, GuestEntry
 from closebell.store import tables
-from closebell.store.statements import IDS, in_chunks, padded
+from closebell.store.statements import among, listed
 
 V = TypeVar("V", Employee, GuestEntry, CatalogItem, CustomPayment)
 
@@ -85,10 +85,8 @@ def define_guests(connection: Connection, values: Sequence[GuestEntry]) -> None:
 
 def known_employees(connection: Connection, ids: Iterable[str]) -> frozenset[str]:
     """Those of the ids that name an employee, stub or not."""
-    statement = select(tables.employees.c.id).where(tables.employees.c.id.in_(IDS))
-    return frozenset(
-        row.id for chunk in in_chunks(ids) for row in connection.execute(statement, {"ids": padded(chunk)})
-    )
+    statement = select(tables.employees.c.id).where(among(tables.employees.c.id))
+    return frozenset(row.id for row in connection.execute(statement, {"ids": listed(ids)}).all())
 
 
 def custom_payment_names(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
@@ -102,9 +100,8 @@ def register_custom_payment(connection: Connection, payment_id: str, name: str) 
 
 
 def _rows(connection: Connection, table: Table, ids: Iterable[str]) -> Iterable[Row[Any]]:
-    statement = select(table).where(table.c.id.in_(IDS))
-    for chunk in in_chunks(ids):
-        yield from connection.execute(statement, {"ids": padded(chunk)})
+    statement = select(table).where(among(table.c.id))
+    return connection.execute(statement, {"ids": listed(ids)}).all()
 
 
 def _people(connection: Connection, table: Table, make: Callable[..., V], ids: Iterable[str]) -> dict[str, Kept[V]]:
@@ -154,7 +151,7 @@ _CENTERS = (
         exists().where(tables.invoices.c.center_id == _centers.id).label("has_invoices"),
     )
     .join(tables.receipt_counters, _counters.center_id == _centers.id)
-    .where(_centers.id.in_(IDS))
+    .where(among(_centers.id))
     .order_by(_centers.id)
 )
 _CENTERS_LOCKED = _CENTERS.with_for_update(of=tables.receipt_counters)
@@ -172,9 +169,7 @@ def center_entries(connection: Connection, ids: Iterable[str]) -> dict[str, Cent
 
 
 def _entries(connection: Connection, statement: Select[Any], ids: Iterable[str]) -> dict[str, CenterEntry]:
-    return {
-        row.id: _entry(row) for chunk in in_chunks(ids) for row in connection.execute(statement, {"ids": padded(chunk)})
-    }
+    return {row.id: _entry(row) for row in connection.execute(statement, {"ids": listed(ids)}).all()}
 
 
 def _entry(row: Row[Any]) -> CenterEntry:
@@ -196,7 +191,7 @@ def _entry(row: Row[Any]) -> CenterEntry:
 
 
 _BROUGHT_ALONG = select(tables.invoices.c.center_id, tables.invoices.c.receipt_number).where(
-    tables.invoices.c.center_id.in_(IDS),
+    among(tables.invoices.c.center_id),
     tables.invoices.c.closed_at.is_not(None),
     tables.invoices.c.close_sequence == 0,
 )
@@ -205,9 +200,8 @@ _BROUGHT_ALONG = select(tables.invoices.c.center_id, tables.invoices.c.receipt_n
 def receipts_brought_along(connection: Connection, center_ids: Iterable[str]) -> Mapping[str, list[str]]:
     """The receipt numbers of invoices that were closed elsewhere, by centre."""
     found: dict[str, list[str]] = defaultdict(list)
-    for chunk in in_chunks(center_ids):
-        for row in connection.execute(_BROUGHT_ALONG, {"ids": padded(chunk)}):
-            found[row.center_id].append(row.receipt_number)
+    for row in connection.execute(_BROUGHT_ALONG, {"ids": listed(center_ids)}).all():
+        found[row.center_id].append(row.receipt_number)
     return found
 
 

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
 
 from closebell.domain.endpoint import Endpoint, EndpointState, HttpMethod
 from closebell.domain.retry import RetryPolicy
 from closebell.domain.signature import Secret, SignatureStyle
 from closebell.store import tables
-from closebell.store.statements import IDS, in_chunks, padded
+from closebell.store.statements import among, listed
 
 _endpoints = tables.endpoints.c
 _secrets = tables.endpoint_secrets.c
 _KEPT = (
     select(tables.endpoints)
-    .where(_endpoints.state != EndpointState.DELETED)
+    .where(_endpoints.state != EndpointState.DELETED.value)
     .order_by(_endpoints.created_at, _endpoints.id)
 )
+
+
+_KEPT_SHARED = _KEPT.with_for_update(read=True, key_share=True)
 
 
 def all_kept(connection: Connection, *, now: datetime) -> list[Endpoint]:
@@ -49,7 +53,7 @@ def listeners(connection: Connection, *, now: datetime) -> list[Endpoint]:
     Deliveries made in this transaction are thus seen by whoever deletes an endpoint later, and cancelled. The lock
     is the one that a delivery's foreign key takes anyway; it keeps nobody from changing the endpoint otherwise.
     """
-    return _load(connection, _KEPT.with_for_update(read=True, key_share=True), now)
+    return _load(connection, _KEPT_SHARED, now)
 
 
 def find_to_delete(connection: Connection, endpoint_id: str, *, now: datetime) -> Endpoint | None:
@@ -60,31 +64,33 @@ def find_to_delete(connection: Connection, endpoint_id: str, *, now: datetime) -
 
 def names(connection: Connection, endpoint_ids: Iterable[str]) -> dict[str, str]:
     """What these endpoints are called, by id; deleted ones too."""
-    statement = select(_endpoints.id, _endpoints.name).where(_endpoints.id.in_(IDS))
-    return {
-        row.id: row.name
-        for chunk in in_chunks(endpoint_ids)
-        for row in connection.execute(statement, {"ids": padded(chunk)})
-    }
+    statement = select(_endpoints.id, _endpoints.name).where(among(_endpoints.id))
+    return {row.id: row.name for row in connection.execute(statement, {"ids": listed(endpoint_ids)}).all()}
+
+
+_LIVE_SECRETS = (
+    select(_secrets.endpoint_id, _secrets.secret)
+    .where(among(_secrets.endpoint_id))
+    .where(or_(_secrets.expires_at.is_(None), _secrets.expires_at > bindparam("now")))
+    .order_by(_secrets.position.desc())
+)
 
 
 def _load(connection: Connection, statement: Select[Any], now: datetime) -> list[Endpoint]:
     rows = connection.execute(statement).all()
     if not rows:
         return []
-    secrets: defaultdict[str, list[Secret]] = defaultdict(list)
-    live = (
-        select(_secrets.endpoint_id, _secrets.secret)
-        .where(_secrets.endpoint_id.in_([row.id for row in rows]))
-        .where(or_(_secrets.expires_at.is_(None), _secrets.expires_at > now))
-        .order_by(_secrets.position.desc())
-    )
-    for row in connection.execute(live):
-        secrets[row.endpoint_id].append(Secret.parse(row.secret))
-    return [_endpoint(row, secrets[row.id]) for row in rows]
+    secrets: defaultdict[str, list[str]] = defaultdict(list)
+    for endpoint_id, secret in connection.execute(
+        _LIVE_SECRETS, {"ids": listed(row.id for row in rows), "now": now}
+    ).all():
+        secrets[endpoint_id].append(secret)
+    return [_endpoint(row, tuple(secrets[row.id])) for row in rows]
 
 
-def _endpoint(row: Row[Any], secrets: Sequence[Secret]) -> Endpoint:
+@functools.lru_cache(maxsize=1_024)
+def _endpoint(row: Row[Any], secrets: tuple[str, ...]) -> Endpoint:
+    """The endpoint in a row. Every close reads all of them and they hardly change, so equal rows are read once."""
     return Endpoint(
         id=row.id,
         name=row.name,
@@ -100,7 +106,7 @@ def _endpoint(row: Row[Any], secrets: Sequence[Secret]) -> Endpoint:
         consecutive_failures=row.consecutive_failures,
         created_at=row.created_at,
         updated_at=row.updated_at,
-        secrets=tuple(secrets),
+        secrets=tuple(Secret.parse(secret) for secret in secrets),
     )
 
 
@@ -115,7 +121,7 @@ class Health:
 
 _HEALTH = (
     select(_endpoints.id, _endpoints.policy, _endpoints.state, _endpoints.consecutive_failures)
-    .where(_endpoints.id.in_(IDS))
+    .where(among(_endpoints.id))
     .order_by(_endpoints.id)
 )
 
@@ -129,8 +135,7 @@ def health(connection: Connection, endpoint_ids: Iterable[str], *, lock: bool) -
             state=EndpointState(row.state),
             consecutive_failures=row.consecutive_failures,
         )
-        for chunk in in_chunks(endpoint_ids)
-        for row in connection.execute(statement, {"ids": padded(chunk)})
+        for row in connection.execute(statement, {"ids": listed(endpoint_ids)}).all()
     }
 
 

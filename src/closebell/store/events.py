@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from closebell.domain import chain
 from closebell.store import tables
-from closebell.store.statements import IDS
+from closebell.store.statements import among, listed
 from closebell.store.wake import ring
 
 _events = tables.events.c
@@ -147,16 +147,13 @@ def _stored(row: Row[Any], previous_hash: bytes) -> StoredEvent:
     )
 
 
-_BODIES = select(_events.sequence, _events.event_id, _events.body).where(_events.sequence.in_(IDS))
+_BODIES = select(_events.sequence, _events.event_id, _events.body).where(among(_events.sequence))
 
 
 def bodies(connection: Connection, sequences: Iterable[int]) -> dict[int, tuple[str, bytes]]:
     """The event id and the stored body of each of these sequences."""
-    wanted = sorted(set(sequences))
-    if not wanted:
-        return {}
-    size = 1 << (len(wanted) - 1).bit_length()
-    rows = connection.execute(_BODIES, {"ids": wanted + [wanted[-1]] * (size - len(wanted))})
+    wanted = listed(sequences)
+    rows = connection.execute(_BODIES, {"ids": wanted}).all() if wanted else []
     return {row.sequence: (row.event_id, row.body) for row in rows}
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, insert, selec
 
 from closebell.domain.invoice import Appointment, EmployeeTip, Invoice, Line, Transaction
 from closebell.store import tables
-from closebell.store.statements import IDS, in_chunks, padded
+from closebell.store.statements import among, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +25,8 @@ class Imported:
 
 def import_digests(connection: Connection, ids: Iterable[str]) -> dict[str, bytes | None]:
     """What was imported under these ids before: its digest, or None for an invoice that was made here."""
-    statement = select(tables.invoices.c.id, tables.invoices.c.import_digest).where(tables.invoices.c.id.in_(IDS))
-    return {
-        row.id: row.import_digest
-        for chunk in in_chunks(ids)
-        for row in connection.execute(statement, {"ids": padded(chunk)})
-    }
+    statement = select(tables.invoices.c.id, tables.invoices.c.import_digest).where(among(tables.invoices.c.id))
+    return {row.id: row.import_digest for row in connection.execute(statement, {"ids": listed(ids)}).all()}
 
 
 def insert_many(connection: Connection, imported: Sequence[Imported], *, now: datetime) -> None:

@@ -23,17 +23,17 @@ from closebell.domain.invoice import (
     TransactionState,
 )
 from closebell.store import centers, tables
-from closebell.store.statements import IDS, in_chunks, padded
+from closebell.store.statements import among, listed
 
 T = TypeVar("T")
 
-_INVOICES = select(tables.invoices).where(tables.invoices.c.id.in_(IDS))
+_INVOICES = select(tables.invoices).where(among(tables.invoices.c.id))
 _LOCKED = _INVOICES.order_by(tables.invoices.c.id).with_for_update()
-_GUESTS = select(tables.guests).where(tables.guests.c.id.in_(IDS))
+_GUESTS = select(tables.guests).where(among(tables.guests.c.id))
 
 
 def _children_of(table: Table) -> Select[Any]:
-    return select(table).where(table.c.invoice_id.in_(IDS)).order_by(table.c.invoice_id, table.c.position)
+    return select(table).where(among(table.c.invoice_id)).order_by(table.c.invoice_id, table.c.position)
 
 
 _LINES = _children_of(tables.invoice_lines)
@@ -56,10 +56,10 @@ def load(connection: Connection, ids: Iterable[str]) -> dict[str, Invoice]:
 
 
 def _load(connection: Connection, ids: Iterable[str], statement: Select[Any]) -> dict[str, Invoice]:
-    rows = [row for chunk in in_chunks(ids) for row in connection.execute(statement, {"ids": padded(chunk)}).all()]
+    rows = connection.execute(statement, {"ids": listed(ids)}).all()
     if not rows:
         return {}
-    found = [row.id for row in rows]
+    found = listed(row.id for row in rows)
     centres = centers.load(connection, {row.center_id for row in rows})
     guests = _guests(connection, {row.guest_id for row in rows if row.guest_id is not None})
     lines = _children(connection, _LINES, found, _line)
@@ -110,8 +110,7 @@ def _guests(connection: Connection, ids: Iterable[str]) -> dict[str | None, Gues
             mobile_phone=row.mobile_phone,
             email=row.email,
         )
-        for chunk in in_chunks(ids)
-        for row in connection.execute(_GUESTS, {"ids": padded(chunk)})
+        for row in connection.execute(_GUESTS, {"ids": listed(ids)}).all()
     }
 
 
@@ -119,9 +118,8 @@ def _children(
     connection: Connection, statement: Select[Any], ids: Iterable[str], build: Callable[[Row[Any]], T]
 ) -> dict[str, list[T]]:
     found: defaultdict[str, list[T]] = defaultdict(list)
-    for chunk in in_chunks(ids):
-        for row in connection.execute(statement, {"ids": padded(chunk)}).all():
-            found[row.invoice_id].append(build(row))
+    for row in connection.execute(statement, {"ids": ids}).all():
+        found[row.invoice_id].append(build(row))
     return found
 
 

@@ -62,7 +62,7 @@ class SqliteDatabase:
     """A SQLite file, or a database in memory when the URL names no file."""
 
     engine_name = "sqlite"
-    writers = 1
+    writers = 2  # one commits; the next is ready the moment it has
 
     def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         self._in_memory = names_no_file(url)

@@ -30,7 +30,7 @@ class Database(Protocol):
 
     @property
     def writers(self) -> int:
-        """How many write transactions can be under way at once."""
+        """How many write transactions are worth having under way at once, one that waits its turn included."""
         ...
 
     async def write(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,0 +1,38 @@
+"""docs/cli.md has every command that there is, and no other."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from cyclopts import App
+
+from closebell.cli.load import FILE_BYTES_MAX, REFUSED_SHOWN_MAX
+from closebell.cli.load_source import CHUNK_RECORDS
+from closebell.cli.program import COMMANDS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+def commands() -> Iterator[str]:
+    for name, target in COMMANDS.items():
+        module, _, attribute = target.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, App):
+            yield from (f"{name} {sub}" for sub in found if not sub.startswith("-"))
+        else:
+            yield name
+
+
+def test_every_command_is_documented_and_no_other() -> None:
+    documented = re.findall(r"^\| `closebell ([a-z ]+?)(?: [A-Z -]+)?` \|", PAGE, re.MULTILINE)
+    assert sorted(documented) == sorted(commands())
+
+
+def test_the_limits_of_load_are_the_codes() -> None:
+    assert FILE_BYTES_MAX == 1024**3
+    assert "up to 1 GiB" in PAGE
+    assert f"transactions of {CHUNK_RECORDS} records" in PAGE
+    assert f"the first {REFUSED_SHOWN_MAX} refusals" in PAGE
