@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, cast
 
 import httptools
 import msgspec
@@ -95,8 +95,7 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep where to send."""
-        assert isinstance(transport, asyncio.Transport), "a stream has a writing side"
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not registered as one
 
     def close_invoice(self, invoice_id: str) -> None:
         """Ask the server to close this invoice."""

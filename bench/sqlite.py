@@ -111,9 +111,11 @@ class SqliteDriver:
 def copy_statement(table: str, place: str = "?") -> str:
     """Copies the rows of the template for every id in `copies`."""
     key = "id" if table == "invoices" else "invoice_id"
-    others = ", ".join(f'"{name}"' for name in tables.metadata.tables[table].c.keys() if name != key)  # noqa: SIM118
+    others = [column.name for column in tables.metadata.tables[table].columns if column.name != key]
+    written = ", ".join(f'"{name}"' for name in others)
+    copied = ", ".join(f't."{name}"' for name in others)
     return (
-        f"INSERT INTO {table} ({key}, {others}) SELECT copies.id, {others.replace('"id"', 't."id"')} "
+        f"INSERT INTO {table} ({key}, {written}) SELECT copies.id, {copied} "
         f"FROM copies CROSS JOIN {table} t WHERE t.{key} = {place}"
     )
 

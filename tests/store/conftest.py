@@ -43,6 +43,7 @@ def _fill(connection: Connection) -> None:
         close_sequence=1,
         center_id=closed.centre.id,
         body=b'{"told": true}',
+        listeners=0,
         created_at=NOON,
     )
     events.append(connection, events.lock_head(connection), [told])

@@ -99,17 +99,18 @@ def _event_out_of_sequence(connection: Connection) -> None:
             "center_id": None,
             "body": b"{}",
             "hash": bytes(32),
+            "listeners": 0,
             "created_at": NOON + HOUR,
         },
     )
 
 
-async def test_deliveries_that_went_missing_do_not_hide_in_the_sum(database: Database) -> None:
-    """The states always sum to the deliveries there are; that one is missing shows in the endpoint's own total."""
+async def test_a_delivery_that_went_missing_is_told(database: Database) -> None:
     await _four_closes(database)
     await database.write(_lose_one_delivery)
     found = await _of_all(database)
     assert {tally.name: tally.total for tally in found.endpoints} == {"on": 3, "off": 4, "gone": 4}
+    assert found.reasons == ("12 deliveries were made of these events and 11 exist.",)
 
 
 def _lose_one_delivery(connection: Connection) -> None:

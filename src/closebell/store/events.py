@@ -29,7 +29,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
-    """An event about to be told; the feed gives it its sequence and hash."""
+    """An event about to be told; the feed gives it its sequence and hash. `listeners` are the endpoints to be told."""
 
     event_id: str
     event_type: str
@@ -37,6 +37,7 @@ class NewEvent:
     close_sequence: int | None
     center_id: str | None
     body: bytes
+    listeners: int
     created_at: datetime
 
 
@@ -88,6 +89,7 @@ def append(connection: Connection, head: Head, new: Sequence[NewEvent]) -> list[
                 "center_id": event.center_id,
                 "body": event.body,
                 "hash": digest,
+                "listeners": event.listeners,
                 "created_at": event.created_at,
             }
         )
@@ -157,13 +159,22 @@ def bodies(connection: Connection, sequences: Iterable[int]) -> dict[int, tuple[
     return {row.sequence: (row.event_id, row.body) for row in rows}
 
 
-def count_between(connection: Connection, event_type: str, since: datetime, until: datetime) -> int:
-    """How many events of a type were made from `since` up to and without `until`."""
-    return connection.execute(
-        select(func.count()).where(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How many events of a period there are, and how many deliveries were made of them when they were written."""
+
+    events: int
+    listeners: int
+
+
+def count_between(connection: Connection, event_type: str, since: datetime, until: datetime) -> Told:
+    """The events of a type made from `since` up to and without `until`."""
+    row = connection.execute(
+        select(func.count().label("events"), func.coalesce(func.sum(_events.listeners), 0).label("listeners")).where(
             _events.event_type == event_type, _events.created_at >= since, _events.created_at < until
         )
-    ).scalar_one()
+    ).one()
+    return Told(events=row.events, listeners=int(row.listeners))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -283,8 +283,10 @@ events = Table(
     _guid("center_id", ForeignKey("centers.id"), nullable=True),
     Column("body", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Column("listeners", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("invoice_id", "event_type", "close_sequence"),
+    CheckConstraint("listeners >= 0", name="listeners_not_negative"),
     Index("ix_events_created_at", "created_at"),
 )
 

@@ -139,9 +139,9 @@ def _close(
         numbered.append((_closed(invoice, command, number, now), number))
     closed = [invoice for invoice, _ in numbered]
     invoice_rows.mark_closed(connection, numbered)
-    told = [_event(invoice, now, luck) for invoice in closed]
-    sequences = events.append(connection, head, told)
     listeners = endpoints.listeners(connection, now=now)
+    told = [_event(invoice, listeners, now, luck) for invoice in closed]
+    sequences = events.append(connection, head, told)
     made = deliveries.fan_out(connection, zip(sequences, told, strict=True), listeners, now=now, luck=luck, offer=offer)
     return _Done(closed=closed, deliveries=tuple(made), listeners=tuple(listeners))
 
@@ -156,7 +156,7 @@ def _closed(invoice: Invoice, command: CloseCommand, number: int, now: datetime)
     )
 
 
-def _event(invoice: Invoice, now: datetime, luck: Luck) -> events.NewEvent:
+def _event(invoice: Invoice, listeners: Sequence[Endpoint], now: datetime, luck: Luck) -> events.NewEvent:
     event_id = object_id(at_s=int(now.timestamp()), entropy=luck.entropy(8))
     return events.NewEvent(
         event_id=event_id,
@@ -165,5 +165,6 @@ def _event(invoice: Invoice, now: datetime, luck: Luck) -> events.NewEvent:
         close_sequence=invoice.close_sequence,
         center_id=invoice.centre.id,
         body=event.invoice_closed(invoice, event_id=event_id),
+        listeners=sum(endpoint.listens(event.INVOICE_CLOSED, invoice.centre.id) for endpoint in listeners),
         created_at=now,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from closebell.domain.delivery import DeliveryState
 from closebell.domain.event import INVOICE_CLOSED
 from closebell.errors import InvalidInput
 from closebell.store import delivery_log, endpoints, events, invoice_rows
-from closebell.store.events import Span
+from closebell.store.events import Span, Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def reconcile(connection: Connection, *, since: datetime, until: datetime, clock
         since=since,
         until=until,
         closes=closes,
-        events=told,
+        events=told.events,
         endpoints=tallies,
         balanced=not reasons,
         reasons=reasons,
@@ -95,10 +95,13 @@ def _tally(endpoint_id: str, name: str, counts: Mapping[str, int], total: int) -
     )
 
 
-def _reasons(closes: int, told: int, span: Span, tallies: Iterable[EndpointTally]) -> Iterable[str]:
+def _reasons(closes: int, told: Told, span: Span, tallies: Sequence[EndpointTally]) -> Iterable[str]:
     """Everything that does not balance, in words and figures."""
-    if closes != told:
-        yield f"{closes} invoices were closed and {told} {INVOICE_CLOSED} events exist."
+    if closes != told.events:
+        yield f"{closes} invoices were closed and {told.events} {INVOICE_CLOSED} events exist."
+    made = sum(tally.total for tally in tallies)
+    if told.listeners != made:
+        yield f"{told.listeners} deliveries were made of these events and {made} exist."
     if span.missing:
         yield f"The feed has {span.count} events from {span.first} to {span.last}; {span.missing} are missing."
     for tally in tallies:

@@ -1,0 +1,82 @@
+"""`python -m bench`: measure, verify, print."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import uvloop
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from bench import machine
+from bench.plan import FULL, QUICK, TINY, Plan
+from bench.report import RunReport, show, write_into
+from bench.run import measure
+from bench.verified import NotVerified
+
+Engine = Literal["sqlite", "postgresql"]
+
+app = App(name="bench", help_on_error=False)
+
+
+@app.default
+def bench(
+    *,
+    engine: Annotated[tuple[Engine, ...], Parameter(negative="")] = ("sqlite", "postgresql"),
+    quick: Annotated[bool, Parameter(negative="")] = False,
+    tiny: Annotated[bool, Parameter(negative="")] = False,
+    json: Path | None = None,
+    write: Path | None = None,
+    directory: Path | None = None,
+) -> int:
+    """Measure closing, sending, latency and memory against their ceilings, and verify every event at the receiver.
+
+    Parameters
+    ----------
+    engine
+        Which engine to measure; both unless said.
+    quick
+        Take less than a minute: fewer and shorter rounds.
+    tiny
+        Take seconds: the figures mean nothing, everything is verified all the same.
+    json
+        Write all figures with their rounds into this file.
+    write
+        Put the tables between the markers of this document.
+    directory
+        Where to keep the SQLite file meanwhile; the disk it is on is part of what is measured.
+    """
+    console = Console()
+    plan = TINY if tiny else QUICK if quick else FULL
+    try:
+        report = uvloop.run(_run(engine, plan, directory, console))
+    except NotVerified as error:
+        console.print(f"[bold red]not verified:[/] {error}")
+        return 1
+    show(console, report)
+    if json is not None:
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    if write is not None:
+        write_into(write, report)
+    return 0
+
+
+async def _run(engines: tuple[Engine, ...], plan: Plan, directory: Path | None, console: Console) -> RunReport:
+    with tempfile.TemporaryDirectory(prefix="closebell-bench-", dir=directory) as made:
+        found = machine.look(Path(made))
+        reports = []
+        for engine in engines:
+            own = Path(made) / engine
+            own.mkdir()
+            reports.append(await measure(engine, plan, own, lambda line: console.print(line, style="dim")))
+    command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
+    return RunReport(command=command, machine=found, engines=reports)
+
+
+if __name__ == "__main__":
+    app()

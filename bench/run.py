@@ -1,0 +1,88 @@
+"""One engine from an empty database to its figures, everything on one server and one set of tables."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Final
+
+from bench import driver as books
+from bench import figures
+from bench.callers import Stock, calling
+from bench.closing import measure_closing, measure_told_closing
+from bench.driver import Driver
+from bench.figures import EngineReport, Figure, Proof
+from bench.latency import measure_latency
+from bench.plan import CALLERS, ENDPOINTS, Plan
+from bench.postgresql import postgresql_driver
+from bench.receiver import receiving
+from bench.sending import measure_sending
+from bench.server import serving
+from bench.sqlite import sqlite_driver
+from bench.stage import Stage, invoice_ids, load_template
+
+ENGINES: Final[dict[str, Callable[[Path], AbstractAsyncContextManager[Driver]]]] = {
+    "sqlite": sqlite_driver,
+    "postgresql": postgresql_driver,
+}
+MEMORY_IDLE_MIB: Final = 150
+SETTLES_S: Final = 1.0
+"""Seconds after its start at which the server counts as idle."""
+
+
+async def measure(engine: str, plan: Plan, directory: Path, say: Callable[[str], None]) -> EngineReport:
+    """All figures of an engine.
+
+    Errors: NotVerified at the first thing that is not as it must be.
+    """
+    said_s = time.monotonic()
+
+    def done(what: str) -> None:
+        nonlocal said_s
+        now_s = time.monotonic()
+        say(f"{engine:10}  {now_s - said_s:5.1f} s  {what}")
+        said_s = now_s
+
+    async with (
+        ENGINES[engine](directory) as driver,
+        receiving(ENDPOINTS) as receiver,
+        serving(driver.url, directory) as server,
+    ):
+        await asyncio.sleep(SETTLES_S)
+        idle_mib = server.resident_mib()
+        await driver.open()
+        try:
+            ids = invoice_ids(plan.invoices)
+            await driver.stock(await load_template(server), ids)
+            done(f"{len(ids):,} open invoices, copies of the public sample")
+            async with calling(server, CALLERS) as crowd:
+                stage = Stage(server=server, driver=driver, receiver=receiver, crowd=crowd, stock=Stock(ids))
+                measured = await _measure(stage, plan, done)
+            await books.books_are_right(driver, stage.closes + stage.driver_closes)
+            done("the books: receipts, sequence, hash chain, an event for every close")
+        finally:
+            await driver.close()
+    idle = figures.at_most("Memory, idle after the start", idle_mib, "MiB", target=MEMORY_IDLE_MIB)
+    return EngineReport(
+        engine=engine,
+        version=driver.version,
+        figures=[*measured, idle],
+        proof=Proof(
+            closes=stage.closes, driver_closes=stage.driver_closes, webhooks=stage.webhooks, repeats=stage.repeats
+        ),
+    )
+
+
+async def _measure(stage: Stage, plan: Plan, done: Callable[[str], None]) -> list[Figure]:
+    closing = await measure_closing(stage, plan)
+    done(closing.name)
+    told = await measure_told_closing(stage, plan)
+    done(told[0].name)
+    latency = await measure_latency(stage, plan)
+    done(latency[0].name)
+    sending = await measure_sending(stage, plan)
+    done(sending[0].name)
+    return [closing, *told, *sending[:2], *latency, *sending[2:]]
