@@ -15,11 +15,14 @@ from rich.console import Console
 
 from bench import machine
 from bench.plan import FULL, QUICK, TINY, Plan
-from bench.report import RunReport, show, write_into
+from bench.report import RunReport, around, show, write_into
 from bench.run import measure
 from bench.verified import NotVerified
 
 Engine = Literal["sqlite", "postgresql"]
+
+COLUMNS = 140
+"""Width of what is printed where there is no terminal to ask."""
 
 app = App(name="bench", help_on_error=False)
 
@@ -50,13 +53,18 @@ def bench(
         Put the tables between the markers of this document.
     directory
         Where to keep the SQLite file meanwhile; the disk it is on is part of what is measured.
+
     """
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=COLUMNS)
     plan = TINY if tiny else QUICK if quick else FULL
     try:
+        if write is not None:
+            around(write)  # a document that cannot take the figures is better known now than in four minutes
         report = uvloop.run(_run(engine, plan, directory, console))
     except NotVerified as error:
-        console.print(f"[bold red]not verified:[/] {error}")
+        console.print(f"not verified: {error}", markup=False, highlight=False, soft_wrap=True)
         return 1
     show(console, report)
     if json is not None:

@@ -17,7 +17,7 @@ import msgspec
 
 from bench.receiver_process import LOOPBACK
 from bench.server import ADMIN_KEY, Server
-from bench.verified import must
+from bench.verified import NotVerified, must
 
 ANSWERS_WITHIN_S: Final = 120
 """Seconds after which a load that is not answered is given up."""
@@ -69,7 +69,8 @@ class Load:
             async with asyncio.timeout(ANSWERS_WITHIN_S):
                 await self.complete.wait()
         except TimeoutError:
-            must(False, f"{self.expected - len(self.answers)} closes were not answered in {ANSWERS_WITHIN_S} s")
+            missing = self.expected - len(self.answers)
+            raise NotVerified(f"{missing} closes were not answered in {ANSWERS_WITHIN_S} s") from None
         receipts = set()
         for answer in self.answers:
             must(answer.status == 200, f"close answered {answer.status}: {answer.body[:500]!r}")

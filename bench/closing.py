@@ -31,7 +31,7 @@ async def measure_closing(stage: Stage, plan: Plan) -> Figure:
         await stage.driver.tidy()
         rate, cpu_us = await _server_rate(stage, plan.closes)
         rounds.append(Round(rate_per_s=rate, server_cpu_us=cpu_us, ceiling_per_s=ceiling))
-    return figures.rate("Close over HTTP, nobody listening", rounds, target=TARGET)
+    return figures.rate("Close", rounds, target=TARGET)
 
 
 async def measure_told_closing(stage: Stage, plan: Plan) -> tuple[Figure, Figure]:
@@ -52,8 +52,8 @@ async def measure_told_closing(stage: Stage, plan: Plan) -> tuple[Figure, Figure
         told_rate = plan.told_closes / (report.last_ns - started_ns) * 1e9
         telling.append(Round(rate_per_s=told_rate, server_cpu_us=cost_us))
     return (
-        figures.rate(f"Close over HTTP, {LISTENERS} endpoints told meanwhile", closing),
-        figures.rate(f"Close and tell {LISTENERS} endpoints, until the last has come", telling),
+        figures.rate(f"Close while {LISTENERS} endpoints are told", closing),
+        figures.rate(f"Close and tell {LISTENERS} endpoints, to the last receipt", telling),
     )
 
 

@@ -20,6 +20,14 @@ from closebell.store import tables
 CHILDREN: Final = tuple(table.name for table in tables.CHILDREN)
 BOOK_CHUNK: Final = 5_000
 """Events looked at at once."""
+EVENT_COLUMNS: Final = (
+    *("sequence", "event_id", "event_type", "invoice_id", "close_sequence", "center_id"),
+    *("body", "hash", "listeners", "created_at"),
+)
+DELIVERY_COLUMNS: Final = (
+    *("id", "sequence", "endpoint_id", "state", "due_at", "attempts"),
+    *("lease_id", "created_at", "finished_at", "reason"),
+)
 _ID_OPENING: Final = b'{"id":"'
 _BODY_REST: Final = len(_ID_OPENING) + tables.OBJECT_ID_LENGTH
 
@@ -99,8 +107,8 @@ def closed_rows(invoice_ids: Sequence[str], head: Head, at: int) -> list[tuple[i
 
 def event_rows(
     invoice_ids: Sequence[str], center_id: str, body: bytes, head: Head, at: int
-) -> list[tuple[int, str, str, str, int, str, bytes, bytes, int]]:
-    """The events of a batch in the order of the table's columns, linked to each other as all events are."""
+) -> list[tuple[int, str, str, str, int, str, bytes, bytes, int, int]]:
+    """The events of a batch in the order of EVENT_COLUMNS, linked to each other as all events are."""
     rows = []
     sequence, digest = head.sequence, head.hash
     for invoice_id in invoice_ids:
@@ -108,14 +116,14 @@ def event_rows(
         event_id = f"{sequence:0{tables.OBJECT_ID_LENGTH}x}"
         own_body = b"".join((_ID_OPENING, event_id.encode("ascii"), body[_BODY_REST:]))
         digest = chain.link(digest, sequence, own_body)
-        rows.append((sequence, event_id, INVOICE_CLOSED, invoice_id, 1, center_id, own_body, digest, at))
+        rows.append((sequence, event_id, INVOICE_CLOSED, invoice_id, 1, center_id, own_body, digest, 0, at))
     return rows
 
 
 def delivery_rows(
     endpoint_ids: Sequence[str], sequences: Iterable[int], at: int
 ) -> list[tuple[str, int, str, str, int, int, None, int, None, str]]:
-    """Pending deliveries in the order of the table's columns; endpoints take turns, as they do when invoices close."""
+    """Pending deliveries in the order of DELIVERY_COLUMNS; endpoints take turns, as they do when invoices close."""
     return [
         (f"{sequence:016x}{number:08x}", sequence, endpoint_id, "pending", at, 0, None, at, None, "")
         for sequence in sequences
@@ -123,12 +131,8 @@ def delivery_rows(
     ]
 
 
-DELIVERY_COLUMNS: Final = tuple(tables.deliveries.c.keys())
-EVENT_COLUMNS: Final = tuple(tables.events.c.keys())
-
-
 def now_us() -> int:
-    """This instant as the schema keeps it."""
+    """The current instant as the schema keeps it."""
     return time.time_ns() // 1000
 
 

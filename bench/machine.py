@@ -42,7 +42,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def look(directory: Path) -> Machine:
-    """This machine, now; databases will be in the directory."""
+    """The machine as it is now; databases will be in the directory."""
     return Machine(
         cores=len(os.sched_getaffinity(0)),
         processor=_named("/proc/cpuinfo", "model name") or platform.machine(),

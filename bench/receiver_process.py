@@ -105,7 +105,8 @@ class Inbox:
         now_ns = time.time_ns()
         event_id = headers.get(b"webhook-id", b"")
         if not self._is_signed(port, event_id, headers, body):
-            print(port, self._keys, headers, file=sys.stderr); self._refused += 1
+            self._refused += 1
+            self.complete.set()  # there is nothing left to wait for: the run has failed
             return
         seen = self._seen[port]
         if event_id in seen:
@@ -173,8 +174,8 @@ class Connection(asyncio.Protocol):
         self._body = b""
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; the senders here write names in lower case."""
-        self._headers[name] = value
+        """One header; its name may be in any case."""
+        self._headers[name.lower()] = value
 
     def on_body(self, body: bytes) -> None:
         """The body, or a part of it."""

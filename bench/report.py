@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -30,16 +31,16 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 def show(console: Console, report: RunReport) -> None:
     """Print everything."""
     for line in _machine_lines(report):
-        console.print(line)
+        console.print(line, highlight=False)
     for engine in report.engines:
-        table = Table(*HEADINGS, title=engine.version, title_justify="left")
+        table = Table(*HEADINGS, title=engine.version, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for column in table.columns[1:]:
             column.justify = "right"
         for figure in engine.figures:
             table.add_row(*_cells(figure))
         console.print()
         console.print(table)
-        console.print(_proof_line(engine))
+        console.print(_proof_line(engine), highlight=False)
 
 
 def write_into(path: Path, report: RunReport) -> None:
@@ -47,19 +48,27 @@ def write_into(path: Path, report: RunReport) -> None:
 
     Errors: NotVerified when the document has no markers.
     """
+    before, after = around(path)
+    path.write_text("\n".join([before + BEGIN, "", *_markdown(report), "", END + after]), encoding="utf-8")
+
+
+def around(path: Path) -> tuple[str, str]:
+    """What stands before and after the figures of a document.
+
+    Errors: NotVerified when it has no markers.
+    """
     before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     must(begin and end, f"{path} lacks the lines {BEGIN} and {END}")
-    text = "\n".join([BEGIN, "", *_markdown(report), "", END])
-    path.write_text(before + text + after, encoding="utf-8")
+    return before, after
 
 
 def _machine_lines(report: RunReport) -> list[str]:
     machine = report.machine
     lines = [
-        f"{machine.cores} cores ({machine.processor}), {machine.memory_gib:.0f} GiB, {machine.kernel}, {machine.python}",
-        f"Forcing one page to disk takes {machine.fsync_ms:.2f} ms; load average before the run {machine.load_before:.2f}",
-        f"`{report.command}`, {machine.at}",
+        f"{machine.cores} cores ({machine.processor}), {machine.memory_gib:.0f} GiB, {machine.kernel}",
+        f"{machine.python}; forcing one page to disk takes {machine.fsync_ms:.2f} ms",
+        f"`{report.command}`, {machine.at}, load average before it {machine.load_before:.2f}",
     ]
     if machine.was_busy:
         lines.append("The machine was busy with something else; figures are lower than they would be.")
@@ -70,9 +79,9 @@ def _proof_line(engine: EngineReport) -> str:
     proof = engine.proof
     again = "none came again" if not proof.repeats else f"{proof.repeats:,} came again"
     return (
-        f"Verified: {proof.closes:,} closes over HTTP and {proof.driver_closes:,} by the driver, each with a receipt of "
-        f"its own, its event and an unbroken hash chain; {proof.webhooks:,} webhooks with valid signatures, every "
-        f"event once at every endpoint, {again}."
+        f"Verified: {proof.closes:,} closes over HTTP and {proof.driver_closes:,} by the driver, each with a receipt "
+        f"of its own and its event, in one unbroken hash chain; {proof.webhooks:,} webhooks with valid signatures, "
+        f"every event at every endpoint, {again}."
     )
 
 

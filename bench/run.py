@@ -65,7 +65,7 @@ async def measure(engine: str, plan: Plan, directory: Path, say: Callable[[str],
             done("the books: receipts, sequence, hash chain, an event for every close")
         finally:
             await driver.close()
-    idle = figures.at_most("Memory, idle after the start", idle_mib, "MiB", target=MEMORY_IDLE_MIB)
+    idle = figures.at_most("Memory idle", idle_mib, "MiB", target=MEMORY_IDLE_MIB)
     return EngineReport(
         engine=engine,
         version=driver.version,

@@ -39,9 +39,9 @@ async def measure_sending(stage: Stage, plan: Plan) -> list[Figure]:
     to_ten = await _drain_rounds(stage, plan, stage.endpoints)
     peak_mib = stage.server.peak_mib()
     return [
-        figures.rate(f"Drain {plan.backlog:,} deliveries to 1 endpoint", to_one, target=TARGET),
-        figures.rate(f"Drain {plan.backlog:,} deliveries to {ENDPOINTS} endpoints", to_ten, target=TARGET),
-        figures.at_most("Memory, the most while draining", peak_mib, "MiB", target=MEMORY_DRAINING_MIB),
+        figures.rate(f"Send {plan.backlog:,} to 1 endpoint", to_one, target=TARGET),
+        figures.rate(f"Send {plan.backlog:,} to {ENDPOINTS} endpoints", to_ten, target=TARGET),
+        figures.at_most("Memory while draining, peak", peak_mib, "MiB", target=MEMORY_DRAINING_MIB),
     ]
 
 

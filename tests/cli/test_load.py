@@ -11,8 +11,9 @@ import pytest
 
 from cli.conftest import Cli, refused
 from closebell import samples
-from closebell.cli.load_source import CHUNK_RECORDS, read_chunks
+from closebell.cli.load_source import read_portions
 from closebell.errors import InvalidInput
+from closebell.usecase.import_portions import PORTION_RECORDS
 from closebell.usecase.read_invoice import read_invoice
 from serving import invoice_id, invoices
 
@@ -36,7 +37,7 @@ def test_the_sample_is_loaded_as_open_and_twice_is_once(cli: Cli, ready: Callabl
 
 @pytest.mark.parametrize("form", ["array", "lines", "lists", "mark"])
 def test_a_large_file_in_every_form(cli: Cli, ready: Callable[..., Any], form: str) -> None:
-    count = CHUNK_RECORDS + 1
+    count = PORTION_RECORDS + 1
     records = invoices(count)
     text = {
         "array": json.dumps(records),
@@ -80,10 +81,10 @@ def test_what_is_refused_is_named_and_stops_nothing_else(cli: Cli, ready: Callab
 
 
 def test_definitions_come_before_what_refers_to_them() -> None:
-    body = {"invoices": invoices(CHUNK_RECORDS), "guests": [{}], "centers": [{}]}
-    first, second = read_chunks(json.dumps(body).encode())
+    body = {"invoices": invoices(PORTION_RECORDS), "guests": [{}], "centers": [{}]}
+    first, second = read_portions(json.dumps(body).encode())
     assert (len(first.records.centers), len(first.records.guests)) == (1, 1)
-    assert (first.size, second.size) == (CHUNK_RECORDS, 2)
+    assert (first.size, second.size) == (PORTION_RECORDS, 2)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_definitions_come_before_what_refers_to_them() -> None:
 )
 def test_a_file_that_is_nothing_of_the_kind(body: bytes, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
-        read_chunks(body)
+        read_portions(body)
 
 
 def test_a_file_that_cannot_be_read(cli: Cli, ready: Callable[..., Any]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from cyclopts import App
 
 from closebell.cli.load import FILE_BYTES_MAX, REFUSED_SHOWN_MAX
-from closebell.cli.load_source import CHUNK_RECORDS
 from closebell.cli.program import COMMANDS
+from closebell.usecase.import_portions import PORTION_RECORDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 
@@ -34,5 +34,5 @@ def test_every_command_is_documented_and_no_other() -> None:
 def test_the_limits_of_load_are_the_codes() -> None:
     assert FILE_BYTES_MAX == 1024**3
     assert "up to 1 GiB" in PAGE
-    assert f"transactions of {CHUNK_RECORDS} records" in PAGE
+    assert f"transactions of {PORTION_RECORDS} records" in PAGE
     assert f"the first {REFUSED_SHOWN_MAX} refusals" in PAGE

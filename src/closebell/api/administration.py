@@ -12,7 +12,8 @@ from closebell.api.exchange import Answer, ApiRequest, read_body
 from closebell.api.queries import guid_in_path, query_of
 from closebell.api.routing import Doc, Operation, Query, operation
 from closebell.store.keys import ApiKey
-from closebell.usecase.import_records import Result, decode, import_records
+from closebell.usecase.import_portions import portions
+from closebell.usecase.import_records import ImportReport, ReportRow, Result, decode, import_records
 from closebell.usecase.manage_keys import create_key, list_keys, revoke_key
 from closebell.usecase.reconcile import reconcile
 
@@ -145,7 +146,12 @@ async def post_import(request: ApiRequest) -> Answer:
     service = request.service
     as_open = query_of(request).flag("as_open")
     body = await read_body(request.scope, request.receive, bytes_max=service.import_bytes_max)
-    report = await service.database.write(import_records, decode(body), as_open=as_open, now=service.clock.now())
+    rows: list[ReportRow] = []
+    for portion in portions(decode(body)):
+        rows += portion.numbered(
+            await service.database.write(import_records, portion.records, as_open=as_open, now=service.clock.now())
+        )
+    report = ImportReport(tuple(rows))
     return Answer.of(
         ImportAnswer(
             created=report.count(Result.CREATED),

@@ -14,11 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from closebell.cli.at_database import database_of
 from closebell.cli.listing import AsJson, Row, show
-from closebell.cli.load_source import Chunk, read_chunks
+from closebell.cli.load_source import read_portions
 from closebell.clock import SystemClock
 from closebell.config import Settings
 from closebell.errors import MisuseError, Unavailable
 from closebell.store.unit import Database
+from closebell.usecase.import_portions import Portion
 from closebell.usecase.import_records import Kind, ReportRow, Result, import_records
 
 FILE_BYTES_MAX: Final = 1024**3
@@ -40,9 +41,9 @@ async def load(
     line. Records go straight into the database that --database-url names; a service may be running on it. Each is
     taken or refused by itself, and what is imported twice is there once. The exit code is 1 if any was refused.
     """
-    chunks = read_chunks(_read(file))
+    portions = read_portions(_read(file))
     async with database_of(settings) as database:
-        rows = await _import(database, chunks, as_open=as_open)
+        rows = await _import(database, portions, as_open=as_open)
     if as_json:
         show((_row(row, place) for row, place in rows), as_json=True)
     else:
@@ -71,19 +72,19 @@ def _read(file: str) -> bytes:
     return body
 
 
-async def _import(database: Database, chunks: list[Chunk], *, as_open: bool) -> list[tuple[ReportRow, str]]:
+async def _import(database: Database, portions: list[Portion], *, as_open: bool) -> list[tuple[ReportRow, str]]:
     """What became of each record, and where in the file it stands."""
     found: list[tuple[ReportRow, str]] = []
     with _progress() as progress:
-        task = progress.add_task("importing", total=sum(chunk.size for chunk in chunks))
-        for chunk in chunks:
+        task = progress.add_task("importing", total=sum(portion.size for portion in portions))
+        for portion in portions:
             try:
-                report = await database.write(import_records, chunk.records, as_open=as_open, now=SystemClock().now())
+                report = await database.write(import_records, portion.records, as_open=as_open, now=SystemClock().now())
             except Unavailable as error:
                 done = f"{len(found)} records before were imported" if found else "nothing was imported"
                 raise Unavailable(f"{error}; {done}, and importing the same file again is harmless") from error
-            found += [(row, chunk.place_of(row)) for row in report.rows]
-            progress.advance(task, chunk.size)
+            found += [(row, portion.place_of(row) or "the document") for row in report.rows]
+            progress.advance(task, portion.size)
     return found
 
 

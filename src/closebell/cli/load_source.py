@@ -3,55 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from closebell.domain.intake_shapes import Record, Records
 from closebell.errors import InvalidInput
-from closebell.usecase.import_records import Kind, ReportRow, decode
-
-CHUNK_RECORDS: Final = 500
-"""Records in one transaction: enough to be quick, and few enough that nobody waits long for the database."""
+from closebell.usecase.import_portions import Portion, portions
+from closebell.usecase.import_records import decode
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Some records, in the order of the file, that are imported in one transaction."""
-
-    records: Records
-
-    @property
-    def size(self) -> int:
-        """How many records it has."""
-        return sum(map(len, self._by_kind().values()))
-
-    def place_of(self, row: ReportRow) -> str:
-        """Where in the file the record stands that the row is about."""
-        return self._by_kind()[row.kind][row.index].path or "the document"
-
-    def _by_kind(self) -> dict[Kind, tuple[Record, ...]]:
-        records = self.records
-        return {
-            Kind.CENTER: records.centers,
-            Kind.EMPLOYEE: records.employees,
-            Kind.GUEST: records.guests,
-            Kind.INVOICE: records.invoices,
-        }
-
-
-def read_chunks(body: bytes) -> list[Chunk]:
+def read_portions(body: bytes) -> list[Portion]:
     r"""The records of a file that is an array of invoices, one invoice a line, or anything that one import takes.
 
     Errors: InvalidInput when it is none of these, is not UTF-8 or holds nothing; what is wrong inside one record
             concerns that record alone.
 
-    >>> [chunk.records.invoices[0].path for chunk in read_chunks(b'[{"id": "1"}, {"id": "2"}]')]
+    >>> [portion.records.invoices[0].path for portion in read_portions(b'[{"id": "1"}, {"id": "2"}]')]
     ['[0]']
-    >>> [record.path for record in read_chunks(b'{"id": "1"}\n\n{"id": "2"}\n')[0].records.invoices]
+    >>> [record.path for record in read_portions(b'{"id": "1"}\n\n{"id": "2"}\n')[0].records.invoices]
     ['line 1', 'line 3']
     """
     body = body.removeprefix(_BYTE_ORDER_MARK)
@@ -62,10 +34,10 @@ def read_chunks(body: bytes) -> list[Chunk]:
         records = Records(invoices=tuple(_lines(body)))
     else:
         records = decode(body)
-    chunks = list(_cut(records))
-    if not chunks:
+    found = list(portions(records))
+    if not found:
         raise InvalidInput("", "the file holds no centre, employee, guest or invoice")
-    return chunks
+    return found
 
 
 def _elements(body: bytes) -> Iterator[Record]:
@@ -93,20 +65,6 @@ def _lines(body: bytes) -> Iterator[Record]:
     for number, line in enumerate(body.split(b"\n"), start=1):
         if line.strip():
             yield Record(f"line {number}", msgspec.Raw(line))
-
-
-def _cut(records: Records) -> Iterator[Chunk]:
-    """Chunks in the order in which an import looks at kinds, so that what is defined is there when it is needed."""
-    kinds = {
-        "centers": records.centers,
-        "employees": records.employees,
-        "guests": records.guests,
-        "invoices": records.invoices,
-    }
-    flat = [(kind, record) for kind, found in kinds.items() for record in found]
-    for start in range(0, len(flat), CHUNK_RECORDS):
-        piece = flat[start : start + CHUNK_RECORDS]
-        yield Chunk(Records(**{kind: tuple(one for its, one in piece if its == kind) for kind in kinds}))
 
 
 def _must_be_utf8(body: bytes) -> None:

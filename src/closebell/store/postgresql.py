@@ -60,6 +60,7 @@ class PostgresqlDatabase:
             make_url(url).set(drivername="postgresql+asyncpg"),
             pool_size=CONNECTIONS,
             max_overflow=0,
+            hide_parameters=True,  # values are personal data, and some are secrets
             pool_timeout=CONNECTION_WAIT_S,
             pool_pre_ping=False,
             execution_options={ORIGIN_OPTION: self._origin},

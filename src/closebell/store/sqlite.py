@@ -269,7 +269,10 @@ def open_engine(url: str, *, begin: str, pool: type[Pool], pragmas: Iterable[str
     Shape: `pragmas` are set last, so they may override.
     """
     engine = create_engine(
-        url, poolclass=pool, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
+        url,
+        poolclass=pool,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        hide_parameters=True,  # values are personal data, and some are secrets
     )
 
     @event.listens_for(engine, "connect")

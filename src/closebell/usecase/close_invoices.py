@@ -94,9 +94,11 @@ def _decide(
         return InvalidInput(
             "closed_by_id", f"{command.closed_by_id} is not an employee Closebell knows; import it first"
         )
-    if invoice.is_closed:
+    today = invoice.centre.today(now)
+    grouped = closing.must_not_be_grouped(invoice, today)
+    if invoice.is_closed and grouped is None:
         return invoice
-    blockers = closing.check(invoice, today=invoice.centre.today(now))
+    blockers = (grouped,) if grouped is not None else closing.check(invoice, today=today)
     return Refusal(blockers[0].code, blockers[0].detail) if blockers else invoice
 
 
