@@ -57,6 +57,14 @@ def call(*tokens: str) -> int:
     return run(tokens, commands=REGISTERED)
 
 
+def test_a_bug_of_ours_is_one_line_too(commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+    commands.error = ZeroDivisionError("division by zero")
+    assert call("fail") == EXIT_FAILED
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "ZeroDivisionError: division by zero" in err
+
+
 def test_every_command_can_be_imported() -> None:
     for name, target in COMMANDS.items():
         module, _, attribute = target.partition(":")

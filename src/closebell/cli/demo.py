@@ -12,14 +12,12 @@ from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from cyclopts import Parameter
 from rich.console import Console
 
 from closebell import samples
 from closebell.cli.demo_stage import Received, Receiver, Reply, Server, as_json, running_server
-from closebell.config import Settings
 from closebell.domain.event import INVOICE_CLOSED
 from closebell.errors import ClosebellError, MisuseError
 
@@ -30,8 +28,6 @@ BODY_SHOWN: Final = 160
 SHOWN_HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature", "closebell-sequence")
 TOTAL: Final = 488
 """What the sample invoice comes to, in US dollars."""
-Unheeded = Annotated[Settings, Parameter(name="*", show=False)]
-"""The demo runs on settings of its own; a closebell.toml that lies about must still not keep it from running."""
 _TERMINATED: Final = 128 + signal.SIGTERM
 
 
@@ -43,7 +39,7 @@ class _Unexpected(Exception):
     """Something is not as it should be."""
 
 
-def demo(*, _settings: Unheeded = Settings()) -> None:
+def demo() -> None:
     """Close the public sample invoice on a real server, and show its signed webhook arrive.
 
     Everything happens on loopback and in a temporary directory. The exit code is 0 only if every step was as it

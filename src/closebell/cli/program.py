@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,8 +53,9 @@ class _File(Dict):
     """`closebell.toml`, already read and checked, for settings only."""
 
     def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-        """Fill the settings that neither a flag nor a variable has set."""
-        super().__call__(app, commands, _settings_among(arguments))
+        """Fill the settings that neither a flag nor a variable has set, if the command takes settings at all."""
+        if settings := _settings_among(arguments):
+            super().__call__(app, commands, settings)
 
 
 def _settings_among(arguments: ArgumentCollection) -> ArgumentCollection:
@@ -132,7 +134,16 @@ def run(tokens: Sequence[str], *, commands: Mapping[str, str] = COMMANDS) -> int
     except BrokenPipeError:
         _drop_stdout()
         return EXIT_BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 (a bug of ours, told as briefly as the rest)
+        _say(f"this should not have happened, please report it: {_origin(error)}: {type(error).__name__}: {error}")
+        return EXIT_FAILED
     return result if isinstance(result, int) else 0
+
+
+def _origin(error: BaseException) -> str:
+    """The innermost line of ours that an error came from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "closebell" in Path(frame.filename).parts]
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "outside closebell"
 
 
 def _say(text: str) -> None:

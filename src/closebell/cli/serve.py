@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -27,6 +28,10 @@ deadline. Both together stay within the 30 s that container platforms usually gr
 KEEP_ALIVE_S: Final = 75
 """Seconds that a connection may be idle; longer than reverse proxies usually keep one, so that they close first."""
 
+GARBAGE_THRESHOLDS: Final = (50_000, 20, 20)
+"""Objects made, less objects gone, before the youngest are looked at for cycles; then how many such rounds before older
+ones are."""
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -38,6 +43,7 @@ def serve(*, settings: Settings = Settings()) -> None:
     """
     for number in _SIGNALS:
         signal.signal(number, lambda *_: sys.exit(0))
+    _collect_garbage_rarely()
     configure_logging(settings)
     _adopt_foreign_logs()
     sockets = listen(settings.host, settings.port)
@@ -112,6 +118,16 @@ class _ToOurLog(logging.Handler):
         """Hand the record on."""
         log = structlog.get_logger()
         log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+
+
+def _collect_garbage_rarely() -> None:
+    """Requests leave thousands of short-lived objects and hardly a cycle; by default the collector keeps looking.
+
+    Measured with `make bench`: a quarter of the time of a close. What is imported by now is never looked at again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def _adopt_foreign_logs() -> None:
