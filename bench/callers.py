@@ -71,6 +71,7 @@ class Load:
         except TimeoutError:
             missing = self.expected - len(self.answers)
             raise NotVerified(f"{missing} closes were not answered in {ANSWERS_WITHIN_S} s") from None
+        must(len(self.answers) == self.expected, "the server ended a connection that it had not answered")
         receipts = set()
         for answer in self.answers:
             must(answer.status == 200, f"close answered {answer.status}: {answer.body[:500]!r}")
@@ -88,8 +89,9 @@ class Load:
 class Caller(asyncio.Protocol):
     """One connection: sends a request, reads the answer, and says so."""
 
-    def __init__(self, answered: Callable[[Caller, Answer], None]) -> None:
+    def __init__(self, answered: Callable[[Caller, Answer], None], lost: Callable[[], None]) -> None:
         self._answered = answered
+        self._lost = lost
         self._parser = httptools.HttpResponseParser(self)
         self._invoice_id = ""
         self._body = b""
@@ -97,6 +99,10 @@ class Caller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep where to send."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is not registered as one
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whoever waits for an answer waits in vain."""
+        self._lost()
 
     def close_invoice(self, invoice_id: str) -> None:
         """Ask the server to close this invoice."""
@@ -186,6 +192,10 @@ class Crowd:
         self._load.add(answer)
         self._next(caller)
 
+    def lost(self) -> None:
+        """One caller has no connection any more: what is not answered now will not be."""
+        self._load.complete.set()
+
 
 @asynccontextmanager
 async def calling(server: Server, callers: int) -> AsyncIterator[Crowd]:
@@ -193,7 +203,7 @@ async def calling(server: Server, callers: int) -> AsyncIterator[Crowd]:
     crowd = Crowd()
     loop = asyncio.get_running_loop()
     for _ in range(callers):
-        _, caller = await loop.create_connection(lambda: Caller(crowd.answered), LOOPBACK, server.port)
+        _, caller = await loop.create_connection(lambda: Caller(crowd.answered, crowd.lost), LOOPBACK, server.port)
         crowd.callers.append(caller)
     try:
         yield crowd

@@ -52,13 +52,13 @@ class Plan:
 
 
 FULL: Final = Plan(
-    closing_rounds=5,
+    closing_rounds=7,
     closes=6_400,
     told_rounds=3,
     told_closes=3_200,
     latency_s=15,
     rate_per_s=200,
-    sending_rounds=3,
+    sending_rounds=5,
     backlog=10_000,
     warm_up=1_000,
 )

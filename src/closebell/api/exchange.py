@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -9,7 +10,7 @@ from litestar import Request
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from closebell.domain.document import encode
-from closebell.errors import TooLarge
+from closebell.errors import InvalidInput, TooLarge
 
 if TYPE_CHECKING:
     from closebell.api.service import Service
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 JSON: Final = b"application/json"
 DRAIN_BYTES_MAX: Final = 8 * 1024 * 1024
 """Bytes of a refused body that are read and dropped, so that its sender gets to read why; then the connection ends."""
+BODY_PAUSE_S_MAX: Final = 30
+"""Seconds in which nothing of a body comes, after which its request is given up."""
 
 
 class ClientGone(Exception):
@@ -96,7 +99,7 @@ async def read_body(scope: HTTPScope, receive: Receive, *, bytes_max: int) -> by
 
     Errors: TooLarge once it is over the limit, after dropping what comes of it up to DRAIN_BYTES_MAX; ClientGone.
     """
-    message = cast("dict[str, Any]", await receive())
+    message = await _next(receive)
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False) and message["type"] == "http.request" and len(body) <= bytes_max:
         return body  # what nearly every request is: one short message
@@ -109,14 +112,26 @@ async def read_body(scope: HTTPScope, receive: Receive, *, bytes_max: int) -> by
             raise TooLarge(f"The body is over {bytes_max} bytes, which is the most that {scope['path']} takes.")
         if not message.get("more_body", False):
             return b"".join(parts)
-        message = cast("dict[str, Any]", await receive())
+        message = await _next(receive)
         parts.append(message.get("body", b""))
         size += len(parts[-1])
+
+
+async def _next(receive: Receive) -> dict[str, Any]:
+    """The next piece of a body that comes in pieces.
+
+    Errors: InvalidInput when none comes for BODY_PAUSE_S_MAX.
+    """
+    try:
+        async with asyncio.timeout(BODY_PAUSE_S_MAX):
+            return cast("dict[str, Any]", await receive())
+    except TimeoutError:
+        raise InvalidInput("", f"nothing of the body came for {BODY_PAUSE_S_MAX} s; send it whole") from None
 
 
 async def _drain(receive: Receive, message: dict[str, Any]) -> None:
     """Read on and drop: an answer sent while the other side still sends is often lost with the connection."""
     dropped = 0
     while message.get("more_body", False) and dropped <= DRAIN_BYTES_MAX:
-        message = cast("dict[str, Any]", await receive())
+        message = await _next(receive)
         dropped += len(message.get("body", b""))

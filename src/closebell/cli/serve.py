@@ -18,6 +18,7 @@ import uvloop
 
 from closebell.api.front_door import Api
 from closebell.app import begin_stop, build, configure_logging
+from closebell.cli.bounded_http import BoundedHttp
 from closebell.cli.listening import ADMIN_KEY, BACKLOG, LISTENING, listen, url_of
 from closebell.config import Settings
 from closebell.store.schema import migrate
@@ -68,7 +69,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=BoundedHttp,
                 ws="none",
                 lifespan="off",
                 log_config=None,
