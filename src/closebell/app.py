@@ -93,6 +93,7 @@ async def _running(settings: Settings, clock: Clock, luck: Luck, show_admin_key:
                 _show(made, show_admin_key)
         networks = parse_networks(settings.allowed_networks)
         sender = await _sender(stack, settings, networks, clock)
+        metrics = Metrics()
         dispatcher = Dispatcher(
             database=database,
             sender=sender,
@@ -101,7 +102,9 @@ async def _running(settings: Settings, clock: Clock, luck: Luck, show_admin_key:
             slots=Slots(all_endpoints=settings.slots_global, per_endpoint=settings.slots_per_endpoint),
             lease_s=settings.lease_s,
             deadline_s=settings.delivery_timeout_s,
+            observe=metrics.recorded,
         )
+        metrics.watch(dispatcher)
         wake = Wake()
         await dispatcher.start()
         stack.push_async_callback(dispatcher.stop)
@@ -111,6 +114,7 @@ async def _running(settings: Settings, clock: Clock, luck: Luck, show_admin_key:
             database=database,
             dispatcher=dispatcher,
             sender=sender,
+            metrics=metrics,
             wake=wake,
             networks=networks,
             clock=clock,
@@ -122,6 +126,7 @@ async def _running(settings: Settings, clock: Clock, luck: Luck, show_admin_key:
         log.info("service.started", engine=database.engine_name)
         yield service
         log.info("service.stopping")
+    log.info("service.stopped")
 
 
 def _show(made: NewKey, show_admin_key: ShowKey) -> None:
@@ -173,13 +178,12 @@ def _service(
     database: Database,
     dispatcher: Dispatcher,
     sender: Sender,
+    metrics: Metrics,
     wake: Wake,
     networks: tuple[Network, ...],
     clock: Clock,
     luck: Luck,
 ) -> Service:
-    metrics = Metrics()
-
     async def is_live(key_hash: bytes) -> bool:
         return await database.read(find_key, key_hash) is not None
 

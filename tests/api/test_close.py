@@ -103,7 +103,7 @@ REFUSED: list[tuple[RefusalCode, dict[str, Any], str]] = [
     (
         RefusalCode.COULD_NOT_BE_CLOSED,
         {"transactions": (a_payment(), a_payment(100, name="late", state=TransactionState.PENDING))},
-        "1 payment is",
+        "1.00 USD is pending",
     ),
 ]
 

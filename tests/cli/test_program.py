@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclopts import App
 
-from closebell.cli.program import COMMANDS, EXIT_BROKEN_PIPE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSE, run
-from closebell.config import Settings
+from closebell.cli.program import (
+    COMMANDS,
+    EXIT_BROKEN_PIPE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_MISUSE,
+    SUMMARIES,
+    run,
+)
+from closebell.config import Settings, settings_reference
 from closebell.errors import InvalidInput, MisuseError, Unavailable
 
 NAME = "closebell_test_commands"
@@ -75,6 +84,32 @@ def test_every_command_can_be_imported() -> None:
 def test_help_is_an_answer(commands: Commands, capsys: pytest.CaptureFixture[str], tokens: list[str]) -> None:
     assert call(*tokens) == 0
     assert "closebell" in capsys.readouterr().out
+
+
+def test_the_list_of_commands_says_what_each_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert SUMMARIES.keys() == COMMANDS.keys()
+    assert run(["--help"]) == 0
+    listed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for name, target in COMMANDS.items():
+        module, _, attribute = target.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        assert f"{name} {SUMMARIES[name]}" in listed
+        assert (found.help if isinstance(found, App) else found.__doc__).startswith(SUMMARIES[name])
+
+
+def test_the_help_of_a_command_has_its_own_settings_and_takes_all(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = {}
+    for command in (["serve"], ["keys", "list"], ["endpoints", "test"], ["load"], ["migrate"], ["events", "show"]):
+        assert run([*command, "--help"]) == 0
+        out = capsys.readouterr().out
+        shown[command[0]] = {
+            row.flag for row in settings_reference() if f"{row.flag} " in out.partition(" Settings ")[2]
+        }
+    assert shown.pop("serve") == {row.flag for row in settings_reference()}
+    assert shown.pop("endpoints") == {"--database-url", "--allowed-networks", "--delivery-timeout-s"}
+    assert all(flags == {"--database-url"} for flags in shown.values())
+    assert run(["migrate", "--database-url", "nonsense", "--lease-s", "90"]) == EXIT_MISUSE
+    assert "database_url" in capsys.readouterr().err
 
 
 def test_version(commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:

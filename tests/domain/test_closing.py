@@ -104,6 +104,17 @@ def test_the_service_charge_is_paid_by_service_charge() -> None:
     assert broken(paid(a_payment(ssg=2001), ssg_amount=2000)) == ["must_not_be_overpaid"]
 
 
+def test_all_that_full_payment_misses_is_said_at_once() -> None:
+    on_its_way = a_payment(100, name="late", state=TransactionState.PENDING)
+    first, *_ = closing.check(paid(a_payment(40000), on_its_way, fee_amount=50), today=TODAY)
+    assert first.detail == (
+        "400.00 of 488.00 USD is paid; 88.00 is missing. "
+        "0.00 of 0.50 USD of the environment fee is paid; 0.50 is missing. "
+        "A payment of 1.00 USD is pending."
+    )
+    assert (first.amounts["missing"], first.amounts["fee_missing"]) == (8800, 50)
+
+
 def test_the_environment_fee_is_paid_by_fee() -> None:
     assert only(paid(a_payment(fee=99), fee_amount=100)).code is RefusalCode.NOT_FULLY_PAID
     assert broken(paid(a_payment(fee=100), fee_amount=100)) == []

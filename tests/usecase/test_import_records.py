@@ -77,7 +77,9 @@ async def refused(database: Database, said: Any, **options: Any) -> ReportRow:
 
 async def test_the_sample_loads_as_it_is(database: Database) -> None:
     report = await load(database, samples.invoice_closed())
-    assert report.rows == (ReportRow(kind=Kind.INVOICE, index=0, id=INVOICE, result=Result.CREATED),)
+    (row,) = report.rows
+    assert (row.kind, row.index, row.id, row.result) == (Kind.INVOICE, 0, INVOICE, Result.CREATED)
+    assert "its currency is taken to be USD" in row.reason, "what was taken for granted is said"
     assert await database.read(counted) == {
         "centers": 1,
         "receipt_counters": 1,

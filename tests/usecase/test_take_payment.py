@@ -44,14 +44,14 @@ def _take(connection: Connection, command: PaymentCommand) -> Paid:
     return take_custom_payment(connection, command, clock=CLOCK, luck=LUCK)
 
 
-async def test_the_amount_pays_tip_balance_service_charge_and_fee_in_order(database: Database) -> None:
+async def test_the_amount_pays_tip_balance_fee_and_service_charge_in_order(database: Database) -> None:
     await database.write(put, OPEN, employees=[an_employee()])
     paid = await database.write(
         _take,
         _command(amount="505.5", tip_amount=Decimal("5.5"), collected_by_id=an_employee(), additional_data="till 3"),
     )
     made = paid.transaction
-    assert (made.amount_paid, made.tip_amount, made.ssg_amount, made.fee_amount) == (48800, 550, 1000, 200)
+    assert (made.amount_paid, made.tip_amount, made.ssg_amount, made.fee_amount) == (48800, 550, 700, 500)
     assert made.total_amount_paid == 50550
     assert (made.tender, made.state, made.option_id) == (Tender.CUSTOM, TransactionState.SETTLED, VOUCHER)
     assert (made.payment_mode, made.payment_name, made.card_number) == (3, "Custom payment", "")

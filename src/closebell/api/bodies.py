@@ -37,6 +37,8 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
     Errors: InvalidInput, on the field's path as the sender wrote it, or on no field when the body cannot be read.
     """
+    if not body.strip():
+        raise InvalidInput("", "The body is empty; send a JSON object.")
     try:
         if not body.isascii():
             body.decode()  # the decoder skips over unknown members without reading their text

@@ -11,9 +11,7 @@ from closebell.api import examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.queries import guid_in_path
 from closebell.api.routing import Doc, Operation, operation
-from closebell.domain import payment
 from closebell.domain.closing import Blocker, Remedy
-from closebell.domain.identifiers import NO_GUID
 from closebell.domain.invoice import Invoice, Tender
 from closebell.usecase.check_closing import check_closing
 
@@ -100,7 +98,7 @@ def _call(blocker: Blocker, invoice: Invoice) -> Call | None:
     at = f"/v1/invoices/{invoice.id}"
     match blocker.remedy:
         case Remedy.PAY:
-            return _payment(invoice, at)
+            return _payment(blocker, invoice, at)
         case Remedy.REMOVE_PAYMENT:
             note = "Removes the latest of the payments in rows; take a new one if money is then missing."
             return Call(method="DELETE", path=f"{at}/payments/{blocker.rows[-1]}", body=None, note=note)
@@ -120,17 +118,17 @@ def _call(blocker: Blocker, invoice: Invoice) -> Call | None:
             )
 
 
-def _payment(invoice: Invoice, at: str) -> Call | None:
-    """One payment of everything that is due: money goes to the balance first, so less would not reach the fee."""
-    due = payment.still_due(invoice)
-    if (missing := due.balance + due.ssg + due.fee) == 0:
+def _payment(blocker: Blocker, invoice: Invoice, at: str) -> Call | None:
+    """A payment of what this rule misses: money goes where it is missing in the order of the rules."""
+    missing = blocker.amounts["missing"] + blocker.amounts.get("fee_missing", 0)
+    if missing < 0:
         return None  # a refund hands money back, which no payment does
     used = (t.option_id for t in invoice.transactions if t.tender is Tender.CUSTOM and t.option_id)
     return Call(
         method="POST",
         path=f"{at}/payment/custom",
         body={"custom_payment_id": next(used, SUGGESTED_PAYMENT_ID), "amount": invoice.currency.wire(missing)},
-        note="Takes everything that is still due; any GUID will do for a payment type.",
+        note="Take the payments in the order of the blockers, or one of their sum; any GUID does for a payment type.",
     )
 
 
@@ -138,7 +136,7 @@ def _assignment(invoice: Invoice, at: str) -> Call:
     """All tips to whoever served or sold first: a body that works, for the caller to correct."""
     served = (a.therapist_id for a in invoice.appointments if a.therapist_id)
     sold = (line.sale_by_id for line in invoice.lines if line.sale_by_id)
-    employee_id = next(served, None) or next(sold, NO_GUID)
+    employee_id = next(served, None) or next(sold, None)
     tips = [
         {"employee_id": employee_id, "amount": invoice.currency.wire(t.tip_amount), "transaction_id": t.id}
         for t in invoice.settled

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from closebell.cli.at_database import database_of
 from closebell.cli.listing import AsJson, Row, show, show_one
+from closebell.cli.settings import CallingSettings, DatabaseSettings
 from closebell.clock import SystemClock, SystemLuck
 from closebell.config import Settings
 from closebell.dispatch.address import AddressBook, SystemResolver
@@ -28,6 +29,7 @@ from closebell.usecase.manage_endpoints import EndpointDraft
 app = App(name="endpoints", help="Say who is told of closed invoices. A running service notices within 15 seconds.")
 
 EXIT_NOT_DELIVERED = 1
+_FIRST_TO_GO = ("failures", "url")
 
 Name = Annotated[str, Parameter(help="What the receiver is called.")]
 Url = Annotated[str, Parameter(help="Where webhooks go: https, or an address within --allowed-networks.")]
@@ -43,15 +45,17 @@ EndpointId = Annotated[str, Parameter(help="The id that `closebell endpoints lis
 
 
 @app.command(name="list")
-async def list_(*, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+async def list_(*, as_json: AsJson = False, settings: DatabaseSettings = Settings()) -> None:
     """Show every endpoint that is not deleted, oldest first."""
     async with database_of(settings) as database:
         found = await database.read(manage_endpoints.list_endpoints, clock=SystemClock())
-    show([_row(endpoint) for endpoint in found], as_json=as_json)
+    show([_row(endpoint) for endpoint in found], as_json=as_json, first_to_go=_FIRST_TO_GO)
 
 
 @app.command(name="show")
-async def show_(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+async def show_(
+    endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: DatabaseSettings = Settings()
+) -> None:
     """Show one endpoint in full, save for its secret."""
     async with database_of(settings) as database:
         found = await database.read(manage_endpoints.read_endpoint, _id(endpoint_id), clock=SystemClock())
@@ -71,7 +75,7 @@ async def create(
     signature_style: Styles = ("standard",),
     policy: Policy = "standard",
     as_json: AsJson = False,
-    settings: Settings = Settings(),
+    settings: CallingSettings = Settings(),
 ) -> None:
     """Create an endpoint and show its signing secret, this once."""
     draft = EndpointDraft(
@@ -98,32 +102,36 @@ async def create(
 
 
 @app.command
-async def enable(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+async def enable(
+    endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: DatabaseSettings = Settings()
+) -> None:
     """Send to an endpoint again: its failures are forgotten, and what was held for it is sent."""
     async with database_of(settings) as database:
         after = await database.write(_and_ring, manage_endpoints.enable_endpoint, _id(endpoint_id), clock=SystemClock())
-    show([_row(after)], as_json=as_json)
+    show([_row(after)], as_json=as_json, first_to_go=_FIRST_TO_GO)
 
 
 @app.command
-async def disable(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+async def disable(
+    endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: DatabaseSettings = Settings()
+) -> None:
     """Stop sending to an endpoint: what is for it is held until it is enabled."""
     async with database_of(settings) as database:
         after = await database.write(
             _and_ring, manage_endpoints.disable_endpoint, _id(endpoint_id), clock=SystemClock()
         )
-    show([_row(after)], as_json=as_json)
+    show([_row(after)], as_json=as_json, first_to_go=_FIRST_TO_GO)
 
 
 @app.command
-async def delete(endpoint_id: EndpointId, /, *, settings: Settings = Settings()) -> None:
+async def delete(endpoint_id: EndpointId, /, *, settings: DatabaseSettings = Settings()) -> None:
     """Let an endpoint go: what waits for it is cancelled, its history stays."""
     async with database_of(settings) as database:
         await database.write(_and_ring, manage_endpoints.delete_endpoint, _id(endpoint_id), clock=SystemClock())
 
 
 @app.command(name="test")
-async def try_(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> int:
+async def try_(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings: CallingSettings = Settings()) -> int:
     """Call an endpoint once, from here, with a signed event of type Closebell.Test; exit 1 if it does not take it."""
     async with database_of(settings) as database:
         found = await database.read(manage_endpoints.read_endpoint, _id(endpoint_id), clock=SystemClock())

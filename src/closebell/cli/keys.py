@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from closebell.cli.at_database import database_of
 from closebell.cli.listing import AsJson, Row, show, show_one
+from closebell.cli.settings import DatabaseSettings
 from closebell.clock import SystemClock, SystemLuck
 from closebell.config import Settings
 from closebell.domain.identifiers import guid
@@ -21,7 +22,7 @@ app = App(name="keys", help="Say who may call the API.")
 
 
 @app.command
-async def create(name: Name, /, *, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+async def create(name: Name, /, *, as_json: AsJson = False, settings: DatabaseSettings = Settings()) -> None:
     """Make a key and show it, this once; only its hash is kept."""
     async with database_of(settings) as database:
         made = await database.write(manage_keys.create_key, name, clock=SystemClock(), luck=SystemLuck())
@@ -29,15 +30,15 @@ async def create(name: Name, /, *, as_json: AsJson = False, settings: Settings =
 
 
 @app.command(name="list")
-async def list_(*, as_json: AsJson = False, settings: Settings = Settings()) -> None:
+async def list_(*, as_json: AsJson = False, settings: DatabaseSettings = Settings()) -> None:
     """Show every key there ever was, by how it begins; none is shown whole."""
     async with database_of(settings) as database:
         found = await database.read(manage_keys.list_keys)
-    show([_row(key) for key in found], as_json=as_json)
+    show([_row(key) for key in found], as_json=as_json, first_to_go=("created_at", "begins_with"))
 
 
 @app.command
-async def revoke(key_id: KeyId, /, *, settings: Settings = Settings()) -> None:
+async def revoke(key_id: KeyId, /, *, settings: DatabaseSettings = Settings()) -> None:
     """Make a key worthless. A running service may take it for 5 seconds more."""
     async with database_of(settings) as database:
         await database.write(manage_keys.revoke_key, guid(key_id, field="KEY-ID"), clock=SystemClock())

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from closebell.cli.at_database import database_of
 from closebell.cli.listing import AsJson, Row, show
 from closebell.cli.load_source import read_portions
+from closebell.cli.settings import DatabaseSettings
 from closebell.clock import SystemClock
 from closebell.config import Settings
 from closebell.errors import MisuseError, Unavailable
@@ -33,7 +34,7 @@ AsOpen = Annotated[bool, Parameter(negative="", help="Load closed invoices as op
 
 
 async def load(
-    file: File, /, *, as_open: AsOpen = False, as_json: AsJson = False, settings: Settings = Settings()
+    file: File, /, *, as_open: AsOpen = False, as_json: AsJson = False, settings: DatabaseSettings = Settings()
 ) -> int:
     """Import centres, employees, guests and invoices from a JSON file.
 

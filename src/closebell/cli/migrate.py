@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from closebell.cli.settings import DatabaseSettings
 from closebell.config import Settings
 from closebell.store import schema
 
 
-def migrate(*, settings: Settings = Settings()) -> None:
+def migrate(*, settings: DatabaseSettings = Settings()) -> None:
     """Bring the database up to date, creating a SQLite file that does not exist yet.
 
     `closebell serve` does the same when it starts. Running it twice, or in several processes at once, is harmless.

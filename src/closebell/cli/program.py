@@ -28,12 +28,23 @@ COMMANDS: Mapping[str, str] = {
     "serve": "closebell.cli.serve:serve",
     "demo": "closebell.cli.demo:demo",
     "load": "closebell.cli.load:load",
-    "events": "closebell.cli.events:app",
     "endpoints": "closebell.cli.endpoints:app",
+    "events": "closebell.cli.events:app",
     "keys": "closebell.cli.keys:app",
     "migrate": "closebell.cli.migrate:migrate",
 }
 """Name on the command line -> `module:function`, or `module:app` of a cyclopts App that holds subcommands."""
+
+SUMMARIES: Mapping[str, str] = {
+    "serve": "Run the service until it is told to stop.",
+    "demo": "Close the public sample invoice on a real server, and show its signed webhook arrive.",
+    "load": "Import centres, employees, guests and invoices from a JSON file.",
+    "endpoints": "Say who is told of closed invoices.",
+    "events": "Read the feed: every event, in sequence order.",
+    "keys": "Say who may call the API.",
+    "migrate": "Bring the database up to date, creating a SQLite file that does not exist yet.",
+}
+"""What each does, in a line; the command itself says the rest, and is not imported for this one."""
 
 EXIT_FAILED = 1
 EXIT_MISUSE = 2
@@ -64,8 +75,11 @@ def _settings_among(arguments: ArgumentCollection) -> ArgumentCollection:
     return ArgumentCollection(chosen)  # type: ignore[no-untyped-call]  # cyclopts annotates all but this __init__
 
 
-def program(commands: Mapping[str, str] = COMMANDS) -> App:
-    """The application with its commands; each module is imported only when its command is called."""
+def program(commands: Mapping[str, str] = COMMANDS, *, summarise: bool = False) -> App:
+    """The application with its commands; each module is imported only when its command is called.
+
+    Shape: with `summarise` the list of commands says what each does; a command's own help is then that line as well.
+    """
     app = App(
         name="closebell",
         help="Close invoices and ring every application that must know.",
@@ -74,11 +88,11 @@ def program(commands: Mapping[str, str] = COMMANDS) -> App:
         suppress_keyboard_interrupt=False,
         # Settings alone have variables; cyclopts would also show one beside every argument of a command.
         default_parameter=Parameter(show_env_var=False),
-        help_epilogue="Every setting is also a variable (--lease-s, CLOSEBELL_LEASE_S) and a key of closebell.toml "
-        "(lease_s); see docs/configuration.md.",
+        help_epilogue="Settings are flags (`closebell serve --help` shows all), variables (CLOSEBELL_LEASE_S) and keys "
+        "of closebell.toml (lease_s); see docs/configuration.md.",
     )
-    for name, target in commands.items():
-        app.command(target, name=name)
+    for place, (name, target) in enumerate(commands.items()):
+        app.command(target, name=name, sort_key=place, help=SUMMARIES.get(name) if summarise else None)
     app.meta.suppress_keyboard_interrupt = False
     app.meta.default(_launcher(app))
     return app.meta
@@ -119,8 +133,11 @@ def _launcher(app: App) -> Any:
 
 def run(tokens: Sequence[str], *, commands: Mapping[str, str] = COMMANDS) -> int:
     """Run one command line and tell its exit code; what went wrong is one line on stderr."""
+    calls_one = any(token in commands for token in tokens)
     try:
-        result = program(commands)(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        result = program(commands, summarise=not calls_one)(
+            tokens, exit_on_error=False, print_error=False, result_action="return_value"
+        )
         # Flushed here, while a closed pipe can still be caught.
         sys.stdout.flush()
     except (CycloptsError, MisuseError, InvalidInput) as error:

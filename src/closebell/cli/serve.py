@@ -20,6 +20,7 @@ from closebell.api.front_door import Api
 from closebell.app import begin_stop, build, configure_logging
 from closebell.cli.bounded_http import BoundedHttp
 from closebell.cli.listening import ADMIN_KEY, BACKLOG, LISTENING, listen, url_of
+from closebell.cli.settings import AllSettings
 from closebell.config import Settings
 from closebell.store.schema import migrate
 
@@ -36,7 +37,7 @@ ones are."""
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(*, settings: Settings = Settings()) -> None:
+def serve(*, settings: AllSettings = Settings()) -> None:
     """Run the service until it is told to stop.
 
     Brings the database up to date first. SIGTERM or Ctrl-C stops it cleanly: requests and deliveries under way are

@@ -11,7 +11,7 @@ from pyreqwest.client import Client, ClientBuilder
 
 CLIENTS_MAX: Final = 256
 """Clients kept at once, one per host and address; each takes about 0.1 MB and 4 ms to make."""
-IDLE_CONNECTIONS_MAX: Final = 64
+IDLE_CONNECTIONS_MAX: Final = 256
 """Idle connections kept to one receiver."""
 IDLE_S: Final = 4
 """Seconds an idle connection is kept; under the 5 s after which common servers hang up, since a webhook that is just

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,6 +31,10 @@ log = structlog.get_logger()
 
 SURVEY_EVERY_S = 15
 """How long a lease that another process lost, or a ring that was missed, can go unnoticed."""
+
+UNRECORDED_MAX = 1_024
+"""Outcomes that may wait to be recorded before no further call is made: what a crash would repeat at most, beside the
+calls under way."""
 
 CONTENTION_PAUSE = timedelta(milliseconds=200)
 """How long to leave alone what was due and could not be claimed, because another process has its hands on it."""
@@ -76,6 +80,7 @@ class Dispatcher:
         slots: Slots,
         lease_s: int,
         deadline_s: int,
+        observe: Callable[[Sequence[Sent], RecordReport], None] = lambda _sent, _report: None,
     ) -> None:
         assert lease_s > deadline_s, "a lease must outlast the call it covers"
         self._database = database
@@ -85,6 +90,7 @@ class Dispatcher:
         self._slots = slots
         self._lease = timedelta(seconds=lease_s)
         self._deadline_s = deadline_s
+        self._observe = observe
         self._recorder = Recorder(database=database, clock=clock, luck=luck, recorded=self._recorded)
         self._endpoints: dict[str, Endpoint] = {}
         self._due: dict[str, datetime] = {}
@@ -121,8 +127,13 @@ class Dispatcher:
 
     @property
     def calls_under_way(self) -> int:
-        """How many calls are being made or recorded."""
+        """How many calls are being made."""
         return self._slots.in_use
+
+    def overdue_s(self) -> float:
+        """How long the oldest delivery that could be sent has been due; 0 when none waits."""
+        oldest = min(self._due.values(), default=None)
+        return 0 if oldest is None else max((self._clock.now() - oldest).total_seconds(), 0)
 
     # --- hand-over of new deliveries ---------------------------------------------------------------------------------
 
@@ -132,7 +143,7 @@ class Dispatcher:
         An endpoint with something due already gets none: what waits goes first.
         """
         now = self._clock.now()
-        if self._stopping:
+        if self._stopping or self._recorder.waiting >= UNRECORDED_MAX:
             return LeaseOffer.NONE
         taken = {
             endpoint_id: count
@@ -217,6 +228,8 @@ class Dispatcher:
 
     def _take_slots(self) -> dict[str, int]:
         """Slots for the endpoints with something due, so that nothing is claimed that could not be sent."""
+        if self._recorder.waiting >= UNRECORDED_MAX:
+            return {}
         now = self._clock.now()
         due = [endpoint_id for endpoint_id in self._due if self._is_due(endpoint_id, now)]
         return {
@@ -241,11 +254,11 @@ class Dispatcher:
         task.add_done_callback(self._called)
 
     def _called(self, task: asyncio.Task[None]) -> None:
-        """A call is over; one that failed through a bug of ours gives its slot back and waits for its lease to end."""
+        """A call is over, and its slot free; what failed through a bug of ours is due again when its lease ends."""
         self._calls.discard(task)
+        self._free(task.get_name(), 1)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("dispatch.call_failed", endpoint_id=task.get_name(), exc_info=error)
-            self._free(task.get_name(), 1)
 
     async def _deliver(self, claimed: Claimed, endpoint: Endpoint) -> None:
         request = request_for(
@@ -262,18 +275,36 @@ class Dispatcher:
         )
 
     def _recorded(self, sent: Sequence[Sent], report: RecordReport) -> None:
-        """The outcomes are durable: their slots are free, and retries are in the calendar."""
+        """The outcomes are durable, and retries are in the calendar."""
+        self._observe(sent, report)
+        for one in sent:
+            if one.outcome.error is not None:
+                self._tell(one)
         for endpoint_id, failures in report.failures.items():
             self._slots.judge(endpoint_id, failures)
-        self._free_all(Counter(one.endpoint_id for one in sent))
         for endpoint_id, at in report.due_again.items():
             self._note_due(endpoint_id, at)
         for endpoint_id, reason in report.deactivated.items():
-            log.warning("endpoint.deactivated", endpoint_id=endpoint_id, reason=reason)
+            log.warning("endpoint.deactivated", endpoint_id=endpoint_id, name=self._name_of(endpoint_id), reason=reason)
             self._due.pop(endpoint_id, None)
             self.survey_soon()
+        self._changed.set()
+
+    def _tell(self, failed: Sent) -> None:
+        log.info(
+            "delivery.attempt_failed",
+            delivery_id=failed.delivery_id,
+            endpoint_id=failed.endpoint_id,
+            name=self._name_of(failed.endpoint_id),
+            error=failed.outcome.error,
+            detail=failed.outcome.detail,
+        )
 
     # --- small matters -----------------------------------------------------------------------------------------------
+
+    def _name_of(self, endpoint_id: str) -> str:
+        endpoint = self._endpoints.get(endpoint_id)
+        return "" if endpoint is None else endpoint.name
 
     def _is_due(self, endpoint_id: str, now: datetime) -> bool:
         at = self._due.get(endpoint_id)

@@ -39,10 +39,17 @@ class Recorder:
         self._waiting: list[Sent] = []
         self._news = asyncio.Event()
         self._stopping = False
+        self._unrecorded = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many outcomes are not durable yet."""
+        return self._unrecorded
 
     def add(self, sent: Sent) -> None:
         """Put an outcome in line."""
         self._waiting.append(sent)
+        self._unrecorded += 1
         self._news.set()
 
     async def stop(self) -> None:
@@ -69,7 +76,7 @@ class Recorder:
             except Unavailable as error:
                 log.warning("dispatch.recording_delayed", outcomes=len(batch), error=str(error))
                 if self._stopping:
-                    self._recorded(batch, RecordReport(lost=len(batch)))
+                    self._done(batch, RecordReport(lost=len(batch)))
                     return
                 await asyncio.sleep(UNAVAILABLE_PAUSE_S)
             except Exception:
@@ -77,13 +84,17 @@ class Recorder:
                 await self._record_apart(batch)
                 return
             else:
-                self._recorded(batch, report)
+                self._done(batch, report)
                 return
 
     async def _record_apart(self, batch: Sequence[Sent]) -> None:
         """Something unforeseen in one outcome must not hold up the others; its delivery waits for its lease to end."""
         if len(batch) == 1:
-            self._recorded(batch, RecordReport(lost=1))
+            self._done(batch, RecordReport(lost=1))
             return
         for sent in batch:
             await self._record([sent])
+
+    def _done(self, batch: Sequence[Sent], report: RecordReport) -> None:
+        self._unrecorded -= len(batch)
+        self._recorded(batch, report)

@@ -188,7 +188,7 @@ def _parts(url: str) -> tuple[str, str]:
         raise _wrong("must begin with https://")
     netloc = re.split(r"[/?]", rest, maxsplit=1)[0]
     if "@" in netloc:
-        raise _wrong("holds a user name or password; use a custom header instead")
+        raise _wrong("holds a user name or password; verify the signature instead")
     return scheme.lower(), _host(netloc)
 
 

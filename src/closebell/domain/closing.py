@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from closebell.domain.invoice import Invoice, Tender, Transaction, TransactionState
-from closebell.domain.money import Minor
+from closebell.domain.money import Currency, Minor
 from closebell.errors import RefusalCode
 
 
@@ -87,48 +87,52 @@ def must_have_no_future_appointment(invoice: Invoice, today: date) -> Blocker | 
 
 def must_be_fully_paid(invoice: Invoice, today: date) -> Blocker | None:
     """419 Full Payment: settled payments reach the total, and settled fees reach the environment fee."""
-    settled = invoice.settled
-    paid = sum(t.amount_paid for t in settled)
-    if (missing := _short_of(invoice.sum_total, paid)) != 0:
-        return _underpaid(invoice, RefusalCode.NOT_FULLY_PAID, "", due=invoice.sum_total, paid=paid, missing=missing)
-    fees = sum(t.fee_amount for t in settled)
-    if (missing := _short_of(invoice.fee_amount, fees)) != 0:
-        return _underpaid(
-            invoice,
-            RefusalCode.NOT_FULLY_PAID,
-            " of the environment fee",
-            due=invoice.fee_amount,
-            paid=fees,
-            missing=missing,
-        )
-    return None
+    total = _Due(due=invoice.sum_total, paid=sum(t.amount_paid for t in invoice.settled))
+    fee = _Due(due=invoice.fee_amount, paid=sum(t.fee_amount for t in invoice.settled))
+    if total.missing == fee.missing == 0:
+        return None
+    money = invoice.currency
+    sentences = [total.sentence(money)] if total.missing else []
+    amounts = {"due": total.due, "paid": total.paid, "missing": total.missing}
+    if fee.missing:
+        sentences.append(fee.sentence(money, of=" of the environment fee"))
+        amounts |= {"fee_due": fee.due, "fee_paid": fee.paid, "fee_missing": fee.missing}
+    if pending := _pending(invoice):
+        sentences.append(_arriving(invoice, pending))
+    return Blocker(
+        rule="must_be_fully_paid",
+        code=RefusalCode.NOT_FULLY_PAID,
+        detail=" ".join(sentences),
+        remedy=Remedy.PAY,
+        amounts=amounts,
+        rows=tuple(t.id for t in invoice.transactions),
+    )
 
 
 def must_have_service_charge_paid(invoice: Invoice, today: date) -> Blocker | None:
     """419 SSG: settled service charges reach the service charge of the invoice."""
-    paid = sum(t.ssg_amount for t in invoice.settled)
-    if (missing := _short_of(invoice.ssg_amount, paid)) == 0:
+    charge = _Due(due=invoice.ssg_amount, paid=sum(t.ssg_amount for t in invoice.settled))
+    if not charge.missing:
         return None
-    return _underpaid(
-        invoice,
-        RefusalCode.SSG_NOT_PAID,
-        " of the service charge",
-        due=invoice.ssg_amount,
-        paid=paid,
-        missing=missing,
+    return Blocker(
+        rule="must_have_service_charge_paid",
+        code=RefusalCode.SSG_NOT_PAID,
+        detail=charge.sentence(invoice.currency, of=" of the service charge"),
+        remedy=Remedy.PAY,
+        amounts={"due": charge.due, "paid": charge.paid, "missing": charge.missing},
+        rows=tuple(t.id for t in invoice.transactions),
     )
 
 
 def must_not_be_overpaid(invoice: Invoice, today: date) -> Blocker | None:
     """459 excess: no more is settled than is due, for the total, the service charge and the fee alike."""
-    settled = invoice.settled
+    settled, money = invoice.settled, invoice.currency
     for what, due, paid in (
         ("", invoice.sum_total, sum(t.amount_paid for t in settled)),
         (" of the service charge", invoice.ssg_amount, sum(t.ssg_amount for t in settled)),
         (" of the environment fee", invoice.fee_amount, sum(t.fee_amount for t in settled)),
     ):
-        if (excess := _beyond(due, paid)) != 0:
-            money = invoice.currency
+        if excess := _Due(due=due, paid=paid).excess:
             return Blocker(
                 rule="must_not_be_overpaid",
                 code=RefusalCode.PAID_IN_EXCESS,
@@ -186,16 +190,15 @@ def must_have_tips_assigned(invoice: Invoice, today: date) -> Blocker | None:
 
 def must_have_nothing_pending(invoice: Invoice, today: date) -> Blocker | None:
     """719: a payment whose money is still on its way could arrive after the close."""
-    pending = [t for t in invoice.transactions if t.state is TransactionState.PENDING]
+    pending = _pending(invoice)
     if not pending:
         return None
-    amount = sum(t.total_amount_paid for t in pending)
     return Blocker(
         rule="must_have_nothing_pending",
         code=RefusalCode.COULD_NOT_BE_CLOSED,
-        detail=f"{_count(pending)} of {invoice.currency.text(amount)} pending.",
+        detail=_arriving(invoice, pending),
         remedy=Remedy.REMOVE_PAYMENT,
-        amounts={"pending": amount},
+        amounts={"pending": sum(t.total_amount_paid for t in pending)},
         rows=tuple(t.id for t in pending),
     )
 
@@ -213,31 +216,29 @@ RULES: tuple[Rule, ...] = (
 """The rules, in the order in which a broken one becomes the wire error."""
 
 
-def _short_of(due: Minor, paid: Minor) -> Minor:
-    """How much is missing; zero or negative dues (refunds) are missing what is still to be handed back."""
-    if due < 0:
-        return min(due - paid, 0)
-    return max(due - paid, 0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Due:
+    """What is due and what of it is settled; on a refund both are negative, and money flows the other way."""
 
+    due: Minor
+    paid: Minor
 
-def _beyond(due: Minor, paid: Minor) -> Minor:
-    """How much is too much, with the sign of money flowing the wrong way on a refund."""
-    if due < 0:
-        return min(paid - due, 0)
-    return max(paid - due, 0)
+    @property
+    def missing(self) -> Minor:
+        """How much is still to come, or to be handed back."""
+        short = self.due - self.paid
+        return min(short, 0) if self.due < 0 else max(short, 0)
 
+    @property
+    def excess(self) -> Minor:
+        """How much is too much."""
+        beyond = self.paid - self.due
+        return min(beyond, 0) if self.due < 0 else max(beyond, 0)
 
-def _underpaid(invoice: Invoice, code: RefusalCode, what: str, *, due: Minor, paid: Minor, missing: Minor) -> Blocker:
-    money = invoice.currency
-    is_ssg = code is RefusalCode.SSG_NOT_PAID
-    return Blocker(
-        rule="must_have_service_charge_paid" if is_ssg else "must_be_fully_paid",
-        code=code,
-        detail=f"{money.digits(paid)} of {money.text(due)}{what} is paid; {money.digits(missing)} is missing.",
-        remedy=Remedy.PAY,
-        amounts={"due": due, "paid": paid, "missing": missing},
-        rows=tuple(t.id for t in invoice.transactions),
-    )
+    def sentence(self, money: Currency, *, of: str = "") -> str:
+        """What and how much, for a person."""
+        digits = money.digits
+        return f"{digits(self.paid)} of {money.text(self.due)}{of} is paid; {digits(self.missing)} is missing."
 
 
 def _tenders_over_assigned(invoice: Invoice, tips: Mapping[str, Minor]) -> tuple[str, ...]:
@@ -246,8 +247,17 @@ def _tenders_over_assigned(invoice: Invoice, tips: Mapping[str, Minor]) -> tuple
     for tip in invoice.employee_tips:
         if tip.transaction_id is not None:
             assigned[tip.transaction_id] = assigned.get(tip.transaction_id, 0) + tip.amount
-    return tuple(tender for tender, amount in assigned.items() if _beyond(tips.get(tender, 0), amount) != 0)
+    return tuple(tender for tender, amount in assigned.items() if _Due(due=tips.get(tender, 0), paid=amount).excess)
 
 
-def _count(pending: list[Transaction]) -> str:
-    return "1 payment is" if len(pending) == 1 else f"{len(pending)} payments are"
+def _pending(invoice: Invoice) -> list[Transaction]:
+    return [t for t in invoice.transactions if t.state is TransactionState.PENDING]
+
+
+def _arriving(invoice: Invoice, pending: list[Transaction]) -> str:
+    amount = invoice.currency.text(sum(t.total_amount_paid for t in pending))
+    return (
+        f"A payment of {amount} is pending."
+        if len(pending) == 1
+        else f"{len(pending)} payments of {amount} are pending."
+    )

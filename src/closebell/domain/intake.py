@@ -40,6 +40,7 @@ from closebell.domain.invoice import (
     TransactionState,
 )
 from closebell.domain.money import Currency, Minor
+from closebell.domain.payment import PAYMENT_MODES
 from closebell.errors import InvalidInput
 
 A = TypeVar("A")
@@ -105,6 +106,9 @@ def invoice(said: InvoiceShape, *, centre: Centre, closed_at: datetime | None) -
     net_price, tax, rounding, total = _under(
         "total_price", lambda: _totals(said.total_price or TotalShape(), lines, amounts)
     )
+    if is_refund and total > 0:
+        problem = f"{centre.currency.text(total)} is positive; a refund hands money back, so its total is below zero"
+        raise InvalidInput("total_price.sum_total", problem)
     is_closed = bool(said.is_closed) and closed_at is not None
     receipt = text(said.receipt_number, "receipt_number", length=RECEIPT_LENGTH, default=NO_RECEIPT)
     return Invoice(
@@ -158,7 +162,8 @@ def _line(said: LineShape, amounts: Amounts, centre: Centre) -> Line:
         name=text(said.name, "name"),
         type=values.integer(said.type, "type"),
         code=text(said.code, "code"),
-        currency_id=values.integer(price.currency_id, "price.currency_id", default=centre.currency_id),
+        # The contract's own samples send 0 where it is not set.
+        currency_id=values.integer(price.currency_id, "price.currency_id") or centre.currency_id,
         sales=sales,
         tax=tax,
         final=final,
@@ -254,12 +259,13 @@ def _transaction(said: TransactionShape, amounts: Amounts, centre: Centre, invoi
     place = said.transaction_center or TransactionCenterShape()
     amount_paid, tip, ssg, fee = _paid(said, amounts)
     place_id = optional_guid(place.id, "transaction_center.id") or centre.id
+    tender = values.choice(said.tender, "tender", Tender, default=Tender.CUSTOM)
     return Transaction(
         id=required_guid(said.transaction_id, "transaction_id"),
-        tender=values.choice(said.tender, "tender", Tender, default=Tender.CUSTOM),
+        tender=tender,
         state=values.choice(said.state, "state", TransactionState, default=TransactionState.SETTLED),
         option_id=optional_guid(option.id, "payment_option.id"),
-        payment_mode=values.integer(option.payment_mode, "payment_option.payment_mode"),
+        payment_mode=values.integer(option.payment_mode, "payment_option.payment_mode", default=PAYMENT_MODES[tender]),
         payment_name=text(option.payment_name, "payment_option.payment_name"),
         card_number=text(option.card_number, "payment_option.card_number", length=CARD_NUMBER_LENGTH),
         amount_paid=amount_paid,

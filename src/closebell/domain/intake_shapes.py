@@ -252,6 +252,8 @@ def split(body: bytes) -> Records:
     invoices = _listed("invoices", said.invoices)
     if any(bytes(raw) != b"null" for raw in (said.invoice, said.data, said.total_price, said.invoice_items)):
         invoices = (*invoices, Record("", msgspec.Raw(body)))
+    elif said == _Body():
+        _must_say_nothing(body)
     return Records(
         centers=_listed("centers", said.centers),
         employees=_listed("employees", said.employees),
@@ -308,6 +310,14 @@ def _listed(name: str, raws: list[msgspec.Raw] | None) -> tuple[Record, ...]:
     if raws is not None and len(raws) > RECORDS_MAX:
         raise TooLarge(f"{name} has {len(raws)} records; one import takes at most {RECORDS_MAX} of a kind")
     return tuple(Record(f"{name}[{index}]", raw) for index, raw in enumerate(raws or ()))
+
+
+def _must_say_nothing(body: bytes) -> None:
+    """An empty body is an empty import; one whose every key is unknown is a mistake, and not a silent one."""
+    keys = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    if keys and not keys.keys() & set(_Body.__struct_fields__):
+        known = "centers, employees, guests or invoices"
+        raise InvalidInput("", f"the body holds none of the lists {known}, and is no captured invoice or event either")
 
 
 def _must_be_utf8(body: bytes) -> None:

@@ -68,18 +68,20 @@ def still_due(invoice: Invoice) -> Due:
 
 
 def divide(amount: Minor, *, tip: Minor, due: Due) -> Parts:
-    """What `amount` pays for: the tip, then the balance, the service charge and the environment fee.
+    """What `amount` pays for: the tip, then the balance, the environment fee and the service charge.
+
+    This is the order of the closing rules, so that paying what one rule misses clears that rule.
 
     Shape: what is left beyond everything due is overpaid and counts as `amount_paid`; the close will refuse it.
 
     >>> divide(10000, tip=1000, due=Due(balance=7000, ssg=1500, fee=900))
-    Parts(amount_paid=7000, tip_amount=1000, ssg_amount=1500, fee_amount=500)
+    Parts(amount_paid=7000, tip_amount=1000, ssg_amount=1100, fee_amount=900)
     """
     assert 0 <= tip <= amount, "the tip is part of the amount"
     left = amount - tip
     balance = min(left, due.balance)
-    ssg = min(left - balance, due.ssg)
-    fee = min(left - balance - ssg, due.fee)
+    fee = min(left - balance, due.fee)
+    ssg = min(left - balance - fee, due.ssg)
     return Parts(amount_paid=left - ssg - fee, tip_amount=tip, ssg_amount=ssg, fee_amount=fee)
 
 

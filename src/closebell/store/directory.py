@@ -85,8 +85,11 @@ def define_guests(connection: Connection, values: Sequence[GuestEntry]) -> None:
 
 def known_employees(connection: Connection, ids: Iterable[str]) -> frozenset[str]:
     """Those of the ids that name an employee, stub or not."""
+    wanted = listed(ids)
+    if not wanted:
+        return frozenset()  # most closes name nobody
     statement = select(tables.employees.c.id).where(among(tables.employees.c.id))
-    return frozenset(row.id for row in connection.execute(statement, {"ids": listed(ids)}).all())
+    return frozenset(row.id for row in connection.execute(statement, {"ids": wanted}).all())
 
 
 def custom_payment_names(connection: Connection, ids: Iterable[str]) -> dict[str, str]:

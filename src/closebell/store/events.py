@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from closebell.domain import chain
 from closebell.store import tables
 from closebell.store.statements import among, listed
-from closebell.store.wake import ring
+from closebell.store.wake import ringing
 
 _events = tables.events.c
 _head = tables.feed_head.c
@@ -94,10 +94,8 @@ def append(connection: Connection, head: Head, new: Sequence[NewEvent]) -> list[
             }
         )
     connection.execute(_INSERT, rows)
-    connection.execute(
-        _MOVE_HEAD, {"new_sequence": sequence, "new_hash": digest, "new_at": max(head.last_at, new[-1].created_at)}
-    )
-    ring(connection)
+    moved = {"new_sequence": sequence, "new_hash": digest, "new_at": max(head.last_at, new[-1].created_at)}
+    connection.execute(ringing(_MOVE_HEAD, connection), moved)
     return [row["sequence"] for row in rows]
 
 

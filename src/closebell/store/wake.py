@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Update, func, text
 
 CHANNEL = "closebell"
 """The PostgreSQL notification channel on which processes ring each other."""
@@ -20,6 +20,13 @@ def ring(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         origin = connection.get_execution_options().get(ORIGIN_OPTION, "")
         connection.execute(_RING, {"channel": CHANNEL, "origin": origin})
+
+
+def ringing(statement: Update, connection: Connection) -> Update:
+    """The same update, which also tells the other processes: a ring that costs no round trip of its own."""
+    if connection.dialect.name != "postgresql":
+        return statement
+    return statement.returning(func.pg_notify(CHANNEL, connection.get_execution_options().get(ORIGIN_OPTION, "")))
 
 
 class Wake:

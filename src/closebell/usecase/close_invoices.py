@@ -130,6 +130,7 @@ def _close(
     """Number, freeze and tell invoices that may close; the counters are the last locks taken."""
     if not ready:
         return _Done()
+    listeners = endpoints.listeners(connection, now=clock.now())
     next_number = centers.take_receipt_numbers(connection, Counter(invoice.centre.id for invoice, _ in ready))
     head = events.lock_head(connection)
     # Read after the last lock, and never before the previous close: receipts follow the order of `closed_at`.
@@ -141,7 +142,6 @@ def _close(
         numbered.append((_closed(invoice, command, number, now), number))
     closed = [invoice for invoice, _ in numbered]
     invoice_rows.mark_closed(connection, numbered)
-    listeners = endpoints.listeners(connection, now=now)
     told = [_event(invoice, listeners, now, luck) for invoice in closed]
     sequences = events.append(connection, head, told)
     made = deliveries.fan_out(connection, zip(sequences, told, strict=True), listeners, now=now, luck=luck, offer=offer)

@@ -57,7 +57,8 @@ class ReportRow:
     """What became of one record.
 
     Shape: `index` is its place in its list; `id` is as the sender wrote it, None when it could not be read; `code`
-           is None unless refused; `field` is the path of what is wrong, empty when no single value is.
+           is None unless refused; `field` is the path of what is wrong, empty when no single value is. `reason` says
+           why it was refused, or what was taken for granted when it was created.
     """
 
     kind: Kind
@@ -264,7 +265,20 @@ class _Sales:
             return _refused(Kind.INVOICE, read.index, read.id, error)
         self._known[sale.id] = digest
         self.accepted.append(Imported(invoice=invoice, digest=digest))
-        return ReportRow(kind=Kind.INVOICE, index=read.index, id=read.id, result=Result.CREATED)
+        return ReportRow(
+            kind=Kind.INVOICE, index=read.index, id=read.id, result=Result.CREATED, reason=self._assumed(sale)
+        )
+
+    def _assumed(self, sale: _Sale) -> str:
+        """What was taken for granted about a centre that nobody has defined."""
+        entry = self._book.find(sale.center_id)
+        if entry is None or not entry.is_stub or intake.currency(sale.said) is not None:
+            return ""
+        centre = entry.centre
+        return (
+            f"centre {centre.id} is not defined: its currency is taken to be {centre.currency.code}, which cannot be "
+            "changed now; define centres before their invoices"
+        )
 
     def explain(self, rows: list[ReportRow]) -> list[ReportRow]:
         """The rows, where those that contradict an invoice that is there already say how."""
