@@ -28,18 +28,27 @@ def test_every_step_is_as_it_should_be_whatever_the_settings_around_it(tmp_path:
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr == ""
     for fact in (
-        "419 Full Payment of invoice is not made.",
+        "HTTP 409  code 419: Full Payment of invoice is not made.",
         "0.00 of 488.00 USD is paid; 488.00 is missing.",
         '"amount":488',
         "webhook-signature:   v1,",
         "closebell-sequence:  1",
+        "Invoice.Closed: invoice 7448, receipt R1, guest test membership",
+        "  45 minutes cardio vascular test        0.00\n",
+        "  17product'                            88.00\n",
+        "  PD-134509                            400.00\n",
+        "  total in USD                         488.00\n",
+        "  paid by Custom payment               488.00\n",
+        " ms after the invoice closed, its commit included",
         "as it came: verified; with 488 changed to 489: refused",
         "1 event, as before",
         "1 close, 1 event; 1 delivered, 0 pending, 0 held, 0 exhausted: balanced",
         "the receiver was called once in all",
         "All 12 steps were as they should be",
+        "\nNext: `make serve`",
     ):
         assert fact in ran.stdout, fact
+    assert ran.stdout.count("7e4e1a62-5982-4b3c-b9ac-da0f122e7ae5") == 1, "the id is shown whole once"
     assert "\x1b" not in ran.stdout, "plain text where there is no terminal"
     assert [path.name for path in tmp_path.iterdir()] == ["closebell.toml"]
 

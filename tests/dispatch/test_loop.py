@@ -142,6 +142,7 @@ async def test_twenty_failures_in_a_row_deactivate_and_hold_and_enabling_sends_t
         dispatcher = await works.start(works.dispatcher())
         await works.close(works.desk(dispatcher), *NAMES)
         await works.until(lambda: _an_hour_later(works, dispatcher))
+        await works.until(lambda: _nothing_leased(works))
         held = await works.deliveries(state="held")
         assert {delivery.state for delivery in held} == {"held"}
         (endpoint,) = await works.database.read(endpoints.all_kept, now=works.clock.now())
@@ -152,6 +153,10 @@ async def test_twenty_failures_in_a_row_deactivate_and_hold_and_enabling_sends_t
         works.clock.advance(timedelta(days=2))
         dispatcher.survey_soon()
         await works.settled("delivered", len(held))
+
+
+async def _nothing_leased(works: Works) -> bool:
+    return all(row.lease_id is None for row in await works.rows())
 
 
 async def _an_hour_later(works: Works, dispatcher: Dispatcher) -> bool:
@@ -176,6 +181,21 @@ async def test_gone_deactivates_at_once_and_loses_nothing(works: Works) -> None:
         await works.close(works.desk(dispatcher), *NAMES[:3])
         await works.until(lambda: _held(works, 3))
         assert len(receiver.calls) == 1
+
+
+async def test_what_is_held_is_not_called_however_often_something_else_closes(works: Works) -> None:
+    async with receiving() as paused, receiving() as other:
+        await works.endpoint("paused", paused.url, state=EndpointState.DEACTIVATED)
+        await works.endpoint("other", other.url)
+        dispatcher = await works.start(works.dispatcher())
+        for name in NAMES[:5]:
+            await works.close(works.desk(dispatcher), name)
+            works.clock.advance(timedelta(hours=1))
+            dispatcher.survey_soon()
+        await other.wait_for(5)
+        await works.settled("delivered", 5)
+    assert paused.calls == []
+    assert {delivery.state for delivery in await works.deliveries(endpoint_id=guid_of("endpoint paused"))} == {"held"}
 
 
 async def _held(works: Works, count: int) -> bool:

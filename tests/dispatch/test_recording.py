@@ -78,6 +78,12 @@ async def test_the_oldest_due_are_claimed_first(database: Database) -> None:
     assert sorted(one.sequence for one in first) == [1, 2]
 
 
+async def test_nothing_is_claimed_for_an_endpoint_that_is_not_active(database: Database) -> None:
+    clock = await with_deliveries(database, 1)
+    await database.write(endpoints.deactivate, an_endpoint().id, reason="enough", now=clock.now())
+    assert await claim(database, clock, "mine") == []
+
+
 async def test_who_lost_the_lease_has_no_say(database: Database) -> None:
     clock = await with_deliveries(database, 1)
     (slow,) = await claim(database, clock, "slow")

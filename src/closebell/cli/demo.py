@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,15 +20,17 @@ from rich.console import Console
 from closebell import samples
 from closebell.cli.demo_stage import Received, Receiver, Reply, Server, as_json, running_server
 from closebell.domain.event import INVOICE_CLOSED
+from closebell.domain.money import Currency
 from closebell.errors import ClosebellError, MisuseError
 
 PATIENCE_S: Final = 5.0
 """Seconds to wait for the webhook, and for the word that it was delivered; a few milliseconds are usual."""
-BODY_SHOWN: Final = 160
-"""Characters of the webhook's body that are shown."""
 SHOWN_HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature", "closebell-sequence")
 TOTAL: Final = 488
 """What the sample invoice comes to, in US dollars."""
+ID_SHOWN: Final = 8
+"""Digits of the invoice's id that paths are shown with; the whole of it is shown once."""
+NEXT: Final = "Next: `make serve` runs the service; docs/start.md has the first ten minutes."
 _TERMINATED: Final = 128 + signal.SIGTERM
 
 
@@ -104,7 +107,9 @@ def _load(story: _Story, server: Server) -> str:
         _expect("the status", reply.status, 200)
         _expect("the number of invoices created", reply.document["created"], 1)
         story.called("POST", path, reply, "1 created")
-        return f"/v1/invoices/{json.loads(sample)['data']['invoice']['id']}"
+        invoice_id = json.loads(sample)["data"]["invoice"]["id"]
+        story.say(f"its id is {invoice_id}")
+        return f"/v1/invoices/{invoice_id}"
 
 
 def _refused(story: _Story, server: Server, invoice: str) -> None:
@@ -114,7 +119,7 @@ def _refused(story: _Story, server: Server, invoice: str) -> None:
         _expect("the status", reply.status, 409)
         _expect("the code", error["code"], 419)
         _expect("the message", error["message"], "Full Payment of invoice is not made.")
-        story.called("POST", f"{invoice}/close", reply, f"{error['code']} {error['message']}")
+        story.called("POST", f"{invoice}/close", reply, f"code {error['code']}: {error['message']}")
         story.say(error["InternalMessage"])
 
 
@@ -128,19 +133,19 @@ def _check(story: _Story, server: Server, invoice: str) -> Any:
         _expect("the number of blockers", len(blockers), 1)
         call = blockers[0]["clear_with"]
         _expect("the amount that is missing", call["body"]["amount"], TOTAL)
-        story.called("GET", f"{invoice}/close_check", reply, f"{blockers[0]['code']} {blockers[0]['rule']}")
-        story.say(f"would help: {call['method']} {call['path']}")
+        story.called("GET", f"{invoice}/close_check", reply, f"code {blockers[0]['code']}: {blockers[0]['rule']}")
+        story.say(f"would help: {call['method']} {_shortened(call['path'])}")
         story.say(f"            {as_json(call['body'])}")
         return call
 
 
 def _pay(story: _Story, server: Server, suggested: Any) -> None:
-    with story.step(f"Pay {TOTAL}, with the call that was suggested"):
+    with story.step(f"Pay {TOTAL} USD, with the call that was suggested"):
         reply = server.call("POST", suggested["path"], suggested["body"])
         _expect("the status", reply.status, 200)
         paid = reply.document["transaction"]["amount_paid"]
         _expect("the amount paid", paid, TOTAL)
-        story.called("POST", suggested["path"], reply, f"{paid} paid")
+        story.called("POST", suggested["path"], reply, f"{paid} USD paid")
 
 
 def _close(story: _Story, server: Server, invoice: str) -> str:
@@ -157,18 +162,36 @@ def _close(story: _Story, server: Server, invoice: str) -> str:
 def _webhook(story: _Story, receiver: Receiver, invoice: str, patience_s: float) -> Received:
     with story.step("The receiver is told"):
         call = receiver.next_call(within_s=patience_s)
-        said = json.loads(call.body, parse_float=Decimal)
+        said = json.loads(call.body, parse_float=Decimal, parse_int=Decimal)
         told = said["data"]["invoice"]
         _expect("the event type", said["event_type"], INVOICE_CLOSED)
         _expect("the invoice", f"/v1/invoices/{told['id']}", invoice)
         _expect("its is_closed", told["is_closed"], wanted=True)
         _expect("its sum_total", told["total_price"]["sum_total"], TOTAL)
-        story.say(f"{call.method} {call.path}")
+        happened_at = datetime.fromisoformat(said["event_timestamp"])
+        took_ms = (call.at - happened_at) / timedelta(milliseconds=1)
+        story.say(f"{call.method} {call.path}, {took_ms:.1f} ms after the invoice closed, its commit included")
         for name in SHOWN_HEADERS:
             _expect(f"the presence of {name}", name in call.headers, wanted=True)
             story.say(f"{name + ':':<20} {call.headers[name]}")
-        story.say(f"{call.body.decode()[:BODY_SHOWN]}… ({len(call.body)} bytes)")
+        _recount(story, said["event_type"], told)
+        story.say(f"{len(call.body)} bytes of JSON in all")
         return call
+
+
+def _recount(story: _Story, event_type: str, told: Any) -> None:
+    """What a person recognises in the event."""
+    code = next(field["value"] for field in told["additional_fields"] if field["key"] == "currency_code")
+    money = Currency.of(code)
+    amounts = [(item["name"], item["price"]["final"]) for item in told["invoice_items"]]
+    amounts.append((f"total in {code}", told["total_price"]["sum_total"]))
+    amounts += [
+        (f"paid by {paid['payment_option']['payment_name']}", paid["amount_paid"]) for paid in told["transactions"]
+    ]
+    guest = f"{told['guest']['first_name']} {told['guest']['last_name']}"
+    story.say(f"{event_type}: invoice {told['invoice_number']}, receipt {told['receipt_number']}, guest {guest}")
+    for what, amount in amounts:
+        story.say(f"  {what:<34} {money.digits(money.minor(amount, field=what)):>8}")
 
 
 def _verify(story: _Story, call: Received, secret: str) -> None:
@@ -251,14 +274,21 @@ class _Story:
         self._console.print(f"    {text}")
 
     def called(self, method: str, path: str, reply: Reply, came: str) -> None:
-        """A call of the API and what came of it; the invoice's id is cut short."""
-        shown = path.replace(path[22:49], "…") if path.startswith("/v1/invoices/") else path
-        self.say(f"{method + ' ' + shown:<46} {reply.status}  {came}")
+        """A call of the API and what came of it."""
+        self.say(f"{method + ' ' + _shortened(path):<45} HTTP {reply.status}  {came}")
 
     def end(self) -> None:
         """All went well."""
         took_s = time.monotonic() - self._began_s
         self._console.print(f"\nAll {self._steps} steps were as they should be, in {took_s:.1f} s.", style="bold green")
+        self._console.print(NEXT)
+
+
+def _shortened(path: str) -> str:
+    """The path with an invoice's id cut short."""
+    before, mark, rest = path.partition("/v1/invoices/")
+    invoice_id, slash, action = rest.partition("/")
+    return f"{before}{mark}{invoice_id[:ID_SHOWN]}…{slash}{action}" if mark else path
 
 
 def _expect(what: str, got: object, wanted: object) -> None:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from closebell.cli.listening import ADMIN_KEY, LISTENING
+from closebell.clock import SystemClock
 from closebell.config import VARIABLE_PREFIX
 from closebell.domain.document import encode
 from closebell.errors import ClosebellError
@@ -49,6 +51,7 @@ class Reply:
 class Received:
     """One call that came in, as it came."""
 
+    at: datetime
     method: str
     path: str
     headers: Mapping[str, str]
@@ -97,8 +100,9 @@ def _handler(calls: queue.SimpleQueue[Received], status: int) -> type[BaseHTTPRe
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
+            at = SystemClock().now()
             headers = {name.lower(): value for name, value in self.headers.items()}
-            calls.put(Received(method=self.command, path=self.path, headers=headers, body=body))
+            calls.put(Received(at=at, method=self.command, path=self.path, headers=headers, body=body))
             self.send_response(status)
             self.end_headers()
 

@@ -163,7 +163,8 @@ class Dispatcher:
         now = self._clock.now()
         for new in made:
             if new.lease_id is None:
-                self._note_due(new.endpoint_id, now)
+                if known[new.endpoint_id].state is EndpointState.ACTIVE:
+                    self._note_due(new.endpoint_id, now)
                 continue
             used[new.endpoint_id] += 1
             claimed = Claimed(
@@ -254,13 +255,20 @@ class Dispatcher:
         task.add_done_callback(self._called)
 
     def _called(self, task: asyncio.Task[None]) -> None:
-        """A call is over, and its slot free; what failed through a bug of ours is due again when its lease ends."""
+        """A call is over; one that failed through a bug of ours gives its slot back and waits for its lease to end."""
         self._calls.discard(task)
-        self._free(task.get_name(), 1)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            self._free(task.get_name(), 1)
+        elif (error := task.exception()) is not None:
             log.error("dispatch.call_failed", endpoint_id=task.get_name(), exc_info=error)
+            self._free(task.get_name(), 1)
 
     async def _deliver(self, claimed: Claimed, endpoint: Endpoint) -> None:
+        """Call, and hand the outcome in. A slot is free again once a call went well.
+
+        One that failed keeps its slot until the failure is recorded, as it may be the one that slows the endpoint
+        down or deactivates it, and no call may slip through before that.
+        """
         request = request_for(
             endpoint,
             call_id=claimed.id,
@@ -273,6 +281,8 @@ class Dispatcher:
         self._recorder.add(
             Sent(delivery_id=claimed.id, lease_id=claimed.lease_id, endpoint_id=claimed.endpoint_id, outcome=outcome)
         )
+        if outcome.error is None:
+            self._free(claimed.endpoint_id, 1)
 
     def _recorded(self, sent: Sequence[Sent], report: RecordReport) -> None:
         """The outcomes are durable, and retries are in the calendar."""
@@ -283,11 +293,13 @@ class Dispatcher:
         for endpoint_id, failures in report.failures.items():
             self._slots.judge(endpoint_id, failures)
         for endpoint_id, at in report.due_again.items():
-            self._note_due(endpoint_id, at)
+            if endpoint_id not in report.deactivated:
+                self._note_due(endpoint_id, at)
         for endpoint_id, reason in report.deactivated.items():
             log.warning("endpoint.deactivated", endpoint_id=endpoint_id, name=self._name_of(endpoint_id), reason=reason)
             self._due.pop(endpoint_id, None)
             self.survey_soon()
+        self._free_all(Counter(one.endpoint_id for one in sent if one.outcome.error is not None))
         self._changed.set()
 
     def _tell(self, failed: Sent) -> None:

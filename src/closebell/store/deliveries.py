@@ -134,9 +134,17 @@ _FIRST_DUE = (
 )
 _EARLIEST = select(_endpoints.id, _FIRST_DUE.label("due_at")).where(_endpoints.state == EndpointState.ACTIVE.value)
 
+_IS_CALLED = (
+    select(_endpoints.id)
+    .where(_endpoints.id == bindparam("endpoint"), _endpoints.state == EndpointState.ACTIVE.value)
+    .exists()
+)
+"""Whether the endpoint is called at all: asked here, where it counts, because whoever wants a claim may not know yet."""
+
 _DUE = (
     select(_deliveries.id)
     .where(_deliveries.endpoint_id == bindparam("endpoint"), IS_PENDING, _deliveries.due_at <= bindparam("now"))
+    .where(_IS_CALLED)
     .order_by(_deliveries.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -161,7 +169,7 @@ def earliest_due(connection: Connection) -> dict[str, datetime]:
 def claim(
     connection: Connection, wanted: Mapping[str, int], *, now: datetime, lease_id: str, leased_until: datetime
 ) -> list[Claimed]:
-    """Lease up to so many due deliveries per endpoint, the oldest due first.
+    """Lease up to so many due deliveries per active endpoint, the oldest due first.
 
     A delivery that another dispatcher claims at the same moment is skipped, not waited for.
     """
