@@ -8,6 +8,7 @@
     ├── TooLarge              a body or a batch is over its limit
     ├── Unauthorised          no key, or a key nobody knows
     ├── Unavailable           the database is locked, full or gone; the same request may succeed later
+    │   └── Stopping          the service is stopping, and says how much of the request was done
     └── MisuseError           a command or setting is wrong; one line for the person at the terminal
 
 No error here knows of HTTP: `api/problems.py` gives each its status.
@@ -112,6 +113,10 @@ class Unavailable(ClosebellError):
     def __init__(self, reason: str, *, retry_after_s: int = 1) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
+
+
+class Stopping(Unavailable):
+    """The service is stopping; the text says how much of the request was done."""
 
 
 class MisuseError(ClosebellError):

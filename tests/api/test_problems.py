@@ -20,6 +20,7 @@ from closebell.errors import (
     NotFound,
     Refusal,
     RefusalCode,
+    Stopping,
     TooLarge,
     Unauthorised,
     Unavailable,
@@ -38,6 +39,7 @@ BECOMES: list[tuple[ClosebellError, int, int, str]] = [
     (PageTooLarge("limit", most=100), 422, 422, "You cannot request more than 100 items."),
     (Unauthorised("No key."), 401, 401, "Authorization has been denied for this request."),
     (Unavailable("disk is full"), 503, 719, "The request could not be completed."),
+    (Stopping("The service is stopping."), 503, 719, "The request could not be completed."),
     (MisuseError("A setting is wrong."), 500, 719, "The request could not be completed."),
 ]
 

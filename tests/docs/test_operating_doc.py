@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from closebell.api.access import KNOWN_FOR_S
+from closebell.api.exchange import BODY_PAUSE_S_MAX
 from closebell.api.metrics import Metrics
-from closebell.cli.serve import REQUESTS_FINISH_S
+from closebell.cli.bounded_http import HEAD_BYTES_MAX, HEAD_WITHIN_S
+from closebell.cli.serve import KEEP_ALIVE_S, REQUESTS_FINISH_S
 from closebell.config import Settings
 from closebell.dispatch.loop import SURVEY_EVERY_S
+from closebell.dispatch.sender import BODY_BYTES_MAX
 from closebell.dispatch.slots import PROBES_AFTER_FAILURES
 from closebell.domain.delivery import FAILURES_IN_A_ROW_MAX
 from closebell.domain.retry import RetryPolicy
@@ -45,6 +48,13 @@ def test_every_state_of_a_delivery_is_documented() -> None:
         (RetryPolicy.ZENOTI.attempts_max == 6, "six with `zenoti`"),
         (sqlite.READERS == 4, "up to four that read"),
         (postgresql.CONNECTIONS == 10, "up to ten for each process"),
+        (HEAD_BYTES_MAX == 64 * 1024, "| 64 KiB, and 20 s until it is complete"),
+        (HEAD_WITHIN_S == 20, "| 20 s from its beginning, 75 s after an answer |"),
+        (KEEP_ALIVE_S == 75, "75 s after an answer"),
+        (BODY_PAUSE_S_MAX == 30, "| a pause within a body | 30 s; then 400 |"),
+        (BODY_BYTES_MAX == 16 * 1024, "| 16 KiB are read, 10 s for the whole call"),
+        (Settings().body_bytes_max == 1024**2, "`body_bytes_max` (1 MiB)"),
+        (Settings().import_bytes_max == 64 * 1024**2, "`import_bytes_max` (64 MiB)"),
     ],
 )
 def test_the_numbers_are_the_codes(*, number: bool, says: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ from typing import Any
 import pytest
 
 from closebell.clock import SystemClock
+from closebell.dispatch.probe import TEST_EVENT_TYPE
 from closebell.domain import signature
 from closebell.domain.signature import Secret, SignatureStyle
+from docs.conftest import program
 from receiving import receiving
 from serving import ADMIN_KEY, serving
 
@@ -29,8 +30,8 @@ def block(language: str) -> str:
     return str(found[0])
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the session needs curl")
 async def test_the_curl_session_runs(sqlite_url: str, tmp_path: Path) -> None:
+    program("curl")
     async with receiving() as receiver, serving(sqlite_url, tmp_path) as server:
         script = block("bash").replace("<the key>", ADMIN_KEY)
         script = script.replace("http://127.0.0.1:8080", server.url).replace("http://127.0.0.1:9000/hook", receiver.url)
@@ -51,30 +52,41 @@ async def test_the_curl_session_runs(sqlite_url: str, tmp_path: Path) -> None:
     assert [delivery["endpoint_id"] for delivery in deliveries["deliveries"]] == [endpoint["id"]]
 
 
+def event(event_type: str, data: dict[str, Any]) -> bytes:
+    return json.dumps(
+        {
+            "id": "622b5b33a961750e01db6512",
+            "event_id": "622b5b33a961750e01db6510",
+            "event_type": event_type,
+            "event_timestamp": "2022-03-11T14:22:43.3847049Z",
+            "data": data,
+        }
+    ).encode()
+
+
 def test_the_receiver_verifies(capsys: pytest.CaptureFixture[str]) -> None:
     page: dict[str, Any] = {}
     code = block("python")
     exec(code, page)
     secret = re.search(r"whsec_\w+", code)
     assert secret is not None
-    event: dict[str, Any] = {
-        "id": "622b5b33a961750e01db6512",
-        "event_id": "622b5b33a961750e01db6510",
-        "event_type": "Invoice.Closed",
-        "event_timestamp": "2022-03-11T14:22:43.3847049Z",
-        "data": {"invoice": {"total_price": {"sum_total": 488.5}}},
-    }
-    body = json.dumps(event).encode()
-    headers = signature.headers(
-        event_id=event["event_id"],
-        at=SystemClock().now(),
-        body=body,
-        secrets=[Secret.parse(secret[0])],
-        styles=[SignatureStyle.STANDARD],
-    )
 
-    assert page["handle"](body, headers) == 204
-    assert page["handle"](body + b" ", headers) == 400
+    def signed(body: bytes) -> dict[str, str]:
+        return signature.headers(
+            event_id="622b5b33a961750e01db6510",
+            at=SystemClock().now(),
+            body=body,
+            secrets=[Secret.parse(secret[0])],
+            styles=[SignatureStyle.STANDARD],
+        )
+
+    closed = event("Invoice.Closed", {"invoice": {"total_price": {"sum_total": 488.5}}})
+    tried = event(TEST_EVENT_TYPE, {})
+
+    assert page["handle"](closed, signed(closed)) == 204
+    assert page["handle"](closed + b" ", signed(closed)) == 400
+    assert page["handle"](tried, signed(tried)) == 204
+    assert page["handle"](b"[]", signed(b"[]")) == 400
     assert capsys.readouterr().out == f"{Decimal('488.5')}\n"
 
 

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from closebell.clock import SystemClock
+from closebell.clock import SystemClock, SystemLuck
+from closebell.dispatch.address import AddressBook, SystemResolver
+from closebell.dispatch.probe import send_test
+from closebell.dispatch.sender import Sender
 from closebell.domain import chain, document, signature
+from closebell.domain.address import parse_networks
 from closebell.domain.event import Envelope, body_for_call
 from closebell.domain.signature import Secret, SignatureStyle
 from closebell.receiver import ChainBroken
+from closebell.testing import an_endpoint
+from docs.conftest import program
+from receiving import Call, receiving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
 SECRET = Secret.parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
@@ -34,8 +41,23 @@ def blocks(language: str) -> list[str]:
 
 def example() -> bytes:
     """The example body as it is sent: without white space."""
-    (laid_out,) = blocks("json")
+    laid_out, _ = blocks("json")
     return re.sub(r"\n\s*", "", laid_out).replace('": ', '":').encode()
+
+
+async def sent_by_test() -> Call:
+    """What a receiver gets when somebody tries its endpoint."""
+    async with receiving() as receiver:
+        addresses = AddressBook(allowed_networks=parse_networks(["127.0.0.0/8"]), resolve=SystemResolver())
+        sender = Sender(clock=SystemClock(), addresses=addresses)
+        endpoint = an_endpoint(url=receiver.url, secrets=(SECRET,), signature_styles=tuple(SignatureStyle))
+        try:
+            outcome = await send_test(sender, endpoint, clock=SystemClock(), luck=SystemLuck())
+        finally:
+            await sender.close()
+        assert outcome.error is None
+        (call,) = receiver.calls
+    return call
 
 
 def stored_example() -> bytes:
@@ -131,6 +153,51 @@ def test_every_header_that_signing_adds_is_on_the_page() -> None:
     assert all(f"| `{header}` |" in PAGE for header in (*signed(example()), "closebell-sequence"))
 
 
+async def test_every_header_that_is_sent_of_its_own_accord_is_on_the_page() -> None:
+    call = await sent_by_test()
+    assert f"| `user-agent` | `{call.headers['user-agent'].replace(version('closebell'), '<version>')}` |" in PAGE
+    assert f"| `content-type` | `{call.headers['content-type']}` |" in PAGE
+    assert "closebell-sequence" not in call.headers
+
+
+async def test_the_test_event_is_the_one_that_is_sent(page: dict[str, Any]) -> None:
+    _, laid_out = blocks("json")
+    call = await sent_by_test()
+    shown, came = json.loads(laid_out), json.loads(call.body)
+    its_own = {"id", "event_id", "event_timestamp"}
+
+    assert list(shown) == list(came)
+    assert {name: shown[name] for name in shown.keys() - its_own} == {
+        name: came[name] for name in came.keys() - its_own
+    }
+    assert all(len(shown[name]) == len(came[name]) for name in its_own)
+
+
+async def test_every_receiver_of_the_page_takes_the_test_event(page: dict[str, Any]) -> None:
+    call = await sent_by_test()
+
+    assert page["handle"](call.body, call.headers) == 204
+    assert page["connection"].execute("SELECT count(*) FROM sale").fetchone() == (0,)
+    assert page["handle_by_hand"](SECRET.reveal(), call.body, call.headers) == 204
+    assert page["is_ours_zenoti"](SECRET.reveal(), call.body, call.headers)
+    read = page["read_with_standardwebhooks"](SECRET.reveal(), call.body, call.headers)
+    assert read["event_type"] == "Closebell.Test"
+    assert run_in_node([(call.body, call.headers)], "handle") == ["204"]
+
+
+def test_a_receiver_by_hand_acts_on_invoices_and_refuses_the_rest(
+    page: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = re.sub(rb'"guest":\{.*?\}', b'"guest":null', example())
+    calls = [(example(), signed(example())), (nobody, signed(nobody)), (example(), {}), *alterations()]
+
+    assert [page["handle_by_hand"](SECRET.reveal(), *call) for call in calls] == [204] * 2 + [400] * 5
+    assert capsys.readouterr().out == "R2650 test 488.5\nR2650 - 488.5\n"
+    assert not page["is_ours_zenoti"](SECRET.reveal(), example(), {})
+    said = ["R2650 test", "204", "R2650 -", "204"]
+    assert run_in_node(calls, "handle") == said + ["400"] * 5
+
+
 def test_the_vector_of_the_page() -> None:
     rows = dict(re.findall(r"^\| `?([a-z-]+)`? \| `([^`]+)` \|$", PAGE, re.MULTILINE))
 
@@ -175,20 +242,23 @@ def test_the_zenoti_style_by_hand_in_python(page: dict[str, Any]) -> None:
     assert not page["is_ours_zenoti"](SECRET.reveal(), *alterations()[0])
 
 
-def test_by_hand_in_node() -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
+def run_in_node(calls: list[tuple[bytes, dict[str, str]]], function: str) -> list[str]:
+    """What the page's function says and answers for each call, line by line."""
+    node = program("node")
     (block,) = blocks("javascript")
-    calls = [(example(), signed(example())), *alterations()]
     given = json.dumps([[body.decode(), headers] for body, headers in calls])
     harness = f"""
-    for (const [body, headers] of {given}) console.log(isOurs("{SECRET.reveal()}", Buffer.from(body), headers));
+    for (const [body, headers] of {given})
+      console.log({function}("{SECRET.reveal()}", Buffer.from(body), headers));
     """
-
     ran = subprocess.run([node, "-"], input=block + harness, capture_output=True, text=True, check=True, timeout=30)
+    return ran.stdout.splitlines()
 
-    assert ran.stdout.split() == ["true", "false", "false", "false", "false"]
+
+def test_by_hand_in_node() -> None:
+    calls = [(example(), signed(example())), *alterations()]
+
+    assert run_in_node(calls, "isOurs") == ["true", "false", "false", "false", "false"]
 
 
 def test_healing_brings_what_was_missed_once(page: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closebell.domain.money import AMOUNT_MINOR_MAX, Currency, checked, split
+from closebell.domain.money import AMOUNT_MINOR_MAX, Currency, checked, must_be_plainly_written, split
 from closebell.errors import InvalidInput
 
 CURRENCIES = [Currency.of("JPY"), Currency.of("USD"), Currency.of("KWD")]
@@ -99,3 +99,15 @@ def test_permuting_the_weights_moves_no_more_than_the_odd_units(
     for position, index in enumerate(order):
         assert abs(permuted[position] - split(total, weights)[index]) <= 1
     assert sum(permuted) == total
+
+
+@pytest.mark.parametrize("written", ["1_0", " 1", "1 ", "\uff11", "\\u0031_0", "1,5"])
+def test_a_string_that_only_a_lenient_decoder_takes_for_an_amount_is_refused(written: str) -> None:
+    with pytest.raises(InvalidInput, match="is not an amount") as caught:
+        must_be_plainly_written(f'{{"note": "1_0", "tip_amount" : "{written}"}}'.encode())
+    assert caught.value.field == "tip_amount"
+
+
+@pytest.mark.parametrize("text", ['{"amount": "12.50"}', '{"amount": 1}', '{"note": "\\"amount\\": \\"1_0\\""}', "{}"])
+def test_plain_amounts_and_other_strings_pass(text: str) -> None:
+    must_be_plainly_written(text.encode())

@@ -529,3 +529,37 @@ async def test_a_server_that_is_gone_is_unavailable_until_it_is_back(own_server:
     assert await database.write(note, "back") == "back"
     assert await database.read(notes) == {"back", *(f"{number}" for number in range(5))}
     await database.close()
+
+
+# --- a file that is gone ----------------------------------------------------------------------------------------
+
+
+async def test_a_file_that_was_moved_takes_no_write_until_it_is_back(sqlite_url: str, tmp_path: Path) -> None:
+    migrate(sqlite_url)
+    database = SqliteDatabase(sqlite_url)
+    try:
+        await database.write(_name, "before")
+        place, elsewhere = tmp_path / "closebell.db", tmp_path / "gone.db"
+        place.rename(elsewhere)
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="is gone or is another one"):
+                await database.write(_name, "lost")
+        with pytest.raises(Unavailable):
+            await database.read(_names)
+        assert not place.exists(), "no new, empty database takes its place"
+        place.write_bytes(b"")
+        with pytest.raises(Unavailable, match="another one than was opened"):
+            await database.write(_name, "into another file")
+        elsewhere.replace(place)
+        await database.write(_name, "after")
+        assert await database.read(_names) == ["after", "before"]
+    finally:
+        await database.close()
+
+
+def _name(connection: Connection, name: str) -> None:
+    connection.execute(insert(tables.custom_payments), {"id": name, "name": name})
+
+
+def _names(connection: Connection) -> list[str]:
+    return sorted(connection.execute(select(tables.custom_payments.c.name)).scalars())

@@ -11,6 +11,8 @@ from closebell.api import bodies, examples
 from closebell.api.exchange import Answer, ApiRequest, read_body
 from closebell.api.queries import guid_in_path, query_of
 from closebell.api.routing import Doc, Operation, Query, operation
+from closebell.domain.intake_shapes import CenterShape, EmployeeShape, GuestShape, InvoiceElement
+from closebell.errors import Stopping
 from closebell.store.keys import ApiKey
 from closebell.usecase.import_portions import portions
 from closebell.usecase.import_records import ImportReport, ReportRow, Result, decode, import_records
@@ -20,6 +22,15 @@ from closebell.usecase.reconcile import reconcile
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Where a reconciliation begins that names no beginning: before anything was closed."""
 _INSTANT: Final = {"type": "string", "format": "date-time"}
+
+
+class ImportRequest(InvoiceElement, frozen=True):
+    """Lists of records, or one captured document: an invoice, a body of a GET, an event's envelope."""
+
+    centers: list[CenterShape] | None = None
+    employees: list[EmployeeShape] | None = None
+    guests: list[GuestShape] | None = None
+    invoices: list[InvoiceElement] | None = None
 
 
 class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +129,7 @@ _KEY: Final = msgspec.json.Decoder(KeyRequest)
         summary="Import records",
         description="Takes centres, employees, guests and invoices in the wire's own shapes; a captured invoice or a "
         "whole Invoice.Closed envelope loads as it is. Each record is all or nothing, and importing the same twice "
-        "changes nothing.",
+        "changes nothing. What each member means, its default and its limits: docs/api.md, Import.",
         query=(
             Query(
                 name="as_open",
@@ -127,13 +138,7 @@ _KEY: Final = msgspec.json.Decoder(KeyRequest)
                 example=True,
             ),
         ),
-        body_schema={
-            "type": "object",
-            "properties": {
-                name: {"type": ["array", "null"], "items": {"type": "object"}}
-                for name in ("centers", "employees", "guests", "invoices")
-            },
-        },
+        body=ImportRequest,
         body_example=examples.IMPORT,
         answer=ImportAnswer,
         answer_example=examples.IMPORTED,
@@ -148,6 +153,8 @@ async def post_import(request: ApiRequest) -> Answer:
     body = await read_body(request.scope, request.receive, bytes_max=service.import_bytes_max)
     rows: list[ReportRow] = []
     for portion in portions(decode(body)):
+        if service.stopping.is_set():
+            raise Stopping(f"The service is stopping; {len(rows)} records are imported. Send the same again.")
         rows += portion.numbered(
             await service.database.write(import_records, portion.records, as_open=as_open, now=service.clock.now())
         )

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from closebell.domain.money import must_be_plainly_written
 from closebell.errors import InvalidInput
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         if not body.isascii():
             body.decode()  # the decoder skips over unknown members without reading their text
         value = decoder.decode(body)
+        must_be_plainly_written(body)
         if b"\\u0000" in body:
             _refuse_nul(_ANYTHING.decode(body))
     except msgspec.ValidationError as error:

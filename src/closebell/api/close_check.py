@@ -140,7 +140,7 @@ def _assignment(invoice: Invoice, at: str) -> Call:
     tips = [
         {"employee_id": employee_id, "amount": invoice.currency.wire(t.tip_amount), "transaction_id": t.id}
         for t in invoice.settled
-        if t.tip_amount > 0
+        if t.tip_amount
     ]
     note = "Replaces all assignments; put the employees and their shares as they should be."
     return Call(method="PUT", path=f"{at}/tips", body={"employee_tips": tips}, note=note)

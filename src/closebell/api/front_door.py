@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from closebell.api.exchange import Answer, ClientGone
 from closebell.api.metrics import NO_ROUTE
 from closebell.api.problems import Problem, problem_of
 from closebell.api.service import Service
-from closebell.errors import ClosebellError, Unavailable
+from closebell.errors import ClosebellError, Stopping, Unavailable
 
 log = structlog.get_logger()
 
@@ -62,6 +63,11 @@ class Api(Litestar):
             await super().__call__(scope, receive, noting)
         except ClosebellError as error:
             await _answer_to(error, scope)(scope, receive, noting)
+        except asyncio.CancelledError:
+            # The server stops and waits no longer; whether the request was carried out is not known here.
+            if not status:
+                stopping = Stopping("The service is stopping; ask again to see whether this was done.")
+                await _answer_to(stopping, scope)(scope, receive, noting)
         finally:
             service.metrics.under_way.dec()
             _note(service, scope, status, time.perf_counter() - started_s)

@@ -32,6 +32,7 @@ from closebell.errors import (
     NotFound,
     Refusal,
     RefusalCode,
+    Stopping,
     TooLarge,
     Unauthorised,
     Unavailable,
@@ -163,12 +164,13 @@ def _invalid(error: InvalidInput) -> Problem:
 
 
 def _unavailable(error: Unavailable, *, closing: bool) -> Problem:
-    """The reason may quote the database, so it stays in the log."""
+    """The reason may quote the database, so it stays in the log, unless it is our own word about stopping."""
+    nothing_done = f"The database cannot be used just now; nothing was changed. Try again in {error.retry_after_s} s."
     return Problem(
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         code=FAILED.wire_code,
         message=FAILED.message if closing else FAILED_ELSEWHERE,
-        detail=f"The database cannot be used just now; nothing was changed. Try again in {error.retry_after_s} s.",
+        detail=str(error) if isinstance(error, Stopping) else nothing_done,
         headers=((b"retry-after", b"%d" % error.retry_after_s),),
     )
 

@@ -26,7 +26,7 @@ from closebell.usecase.import_records import Kind, ReportRow, Result, import_rec
 FILE_BYTES_MAX: Final = 1024**3
 """Bytes of a file that are read; it is held in memory while it is imported."""
 REFUSED_SHOWN_MAX: Final = 50
-"""Refused records that are shown one by one; `--json` shows all."""
+"""Refused records that are shown one by one, and things taken for granted; `--json` shows all."""
 EXIT_REFUSED: Final = 1
 
 File = Annotated[str, Parameter(allow_leading_hyphen=True, help="The file to read, or - for standard input.")]
@@ -104,7 +104,7 @@ def _progress() -> Progress:
 
 
 def _report(rows: Iterable[tuple[ReportRow, str]]) -> None:
-    """How many of each kind ended how, then the refused ones."""
+    """How many of each kind ended how, then the refused ones; what was taken for granted goes to standard error."""
     rows = list(rows)
     counts = Counter((row.kind, row.result) for row, _ in rows)
     kinds = [kind for kind in Kind if any(counts[kind, result] for result in Result)]
@@ -112,6 +112,9 @@ def _report(rows: Iterable[tuple[ReportRow, str]]) -> None:
         [{"kind": f"{kind}s", **{str(result): counts[kind, result] for result in Result}} for kind in kinds],
         as_json=False,
     )
+    assumed = dict.fromkeys(row.reason for row, _ in rows if row.result is Result.CREATED and row.reason)
+    for reason in list(assumed)[:REFUSED_SHOWN_MAX]:
+        print("closebell:", reason, file=sys.stderr)
     refused = [(row, place) for row, place in rows if row.result is Result.REFUSED]
     for row, place in refused[:REFUSED_SHOWN_MAX]:
         print(f"refused: {_explained(row, place)}")

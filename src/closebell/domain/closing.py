@@ -127,21 +127,27 @@ def must_have_service_charge_paid(invoice: Invoice, today: date) -> Blocker | No
 def must_not_be_overpaid(invoice: Invoice, today: date) -> Blocker | None:
     """459 excess: no more is settled than is due, for the total, the service charge and the fee alike."""
     settled, money = invoice.settled, invoice.currency
-    for what, due, paid in (
-        ("", invoice.sum_total, sum(t.amount_paid for t in settled)),
-        (" of the service charge", invoice.ssg_amount, sum(t.ssg_amount for t in settled)),
-        (" of the environment fee", invoice.fee_amount, sum(t.fee_amount for t in settled)),
-    ):
-        if excess := _Due(due=due, paid=paid).excess:
-            return Blocker(
-                rule="must_not_be_overpaid",
-                code=RefusalCode.PAID_IN_EXCESS,
-                detail=f"{money.digits(paid)} is paid for {money.text(due)}{what}; {money.digits(excess)} is too much.",
-                remedy=Remedy.REMOVE_PAYMENT,
-                amounts={"due": due, "paid": paid, "excess": excess},
-                rows=tuple(t.id for t in settled),
-            )
-    return None
+    total = _Due(due=invoice.sum_total, paid=sum(t.amount_paid for t in settled))
+    charge = _Due(due=invoice.ssg_amount, paid=sum(t.ssg_amount for t in settled))
+    fee = _Due(due=invoice.fee_amount, paid=sum(t.fee_amount for t in settled))
+    if total.excess == charge.excess == fee.excess == 0:
+        return None
+    sentences = [
+        f"{money.digits(part.paid)} is paid for {money.text(part.due)}{of}; {money.digits(part.excess)} is too much."
+        for part, of in ((total, ""), (charge, " of the service charge"), (fee, " of the environment fee"))
+        if part.excess
+    ]
+    amounts = {"due": total.due, "paid": total.paid, "excess": total.excess}
+    amounts |= {"ssg_excess": charge.excess} if charge.excess else {}
+    amounts |= {"fee_excess": fee.excess} if fee.excess else {}
+    return Blocker(
+        rule="must_not_be_overpaid",
+        code=RefusalCode.PAID_IN_EXCESS,
+        detail=" ".join(sentences),
+        remedy=Remedy.REMOVE_PAYMENT,
+        amounts=amounts,
+        rows=tuple(t.id for t in settled),
+    )
 
 
 def must_keep_loyalty_within_cap(invoice: Invoice, today: date) -> Blocker | None:

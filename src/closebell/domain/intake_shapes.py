@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from closebell.domain.money import must_be_plainly_written
 from closebell.errors import InvalidInput, TooLarge
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -267,7 +268,9 @@ def read(shape: type[S], record: Record) -> S:
 
     Errors: InvalidInput whose field is the path from the record on.
     """
-    return _decoded(shape, record.raw)
+    decoded = _decoded(shape, record.raw)
+    must_be_plainly_written(bytes(record.raw))
+    return decoded
 
 
 def read_invoice(record: Record) -> tuple[str, InvoiceShape]:

@@ -7,6 +7,7 @@ currencies inside an invoice cannot be expressed.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -106,6 +107,30 @@ class Currency:
     def text(self, minor: Minor) -> str:
         """The amount for a person, with all its decimals and the currency's code."""
         return f"{self.digits(minor)} {self.code}"
+
+
+_AMOUNT_FIELDS = (
+    "amount|tip_amount|sales|tax|final|discount|net_price|rounding_adjustment|sum_total|ssg_amount|fee_amount|"
+    "loyalty_cap_amount|amount_paid|total_amount_paid|cash_back_amount|quantity"
+)
+_QUOTED = re.compile(rb'"(%b)"\s*:\s*"((?:[^"\\]|\\.)*)"' % _AMOUNT_FIELDS.encode())
+_PLAIN = re.compile(rb"[0-9A-Za-z.+-]*")
+
+
+def must_be_plainly_written(json_bytes: bytes) -> None:
+    """Accept an amount that came as a string only if it is written with the characters of a number.
+
+    Decoders of decimals read more: `"1_0"` is ten to them, and so are digits of other scripts. What is written so and
+    is still no amount, they refuse themselves.
+
+    Errors: InvalidInput naming the field.
+
+    >>> must_be_plainly_written(b'{"amount": "12.50", "note": "1_0"}')
+    """
+    for quoted in _QUOTED.finditer(json_bytes):
+        if not _PLAIN.fullmatch(quoted[2]):
+            written = quoted[2].decode("utf-8", "replace")
+            raise InvalidInput(quoted[1].decode(), f'"{written:.40}" is not an amount; write a decimal number')
 
 
 def checked(minor: Minor, currency: Currency, *, field: str) -> Minor:

@@ -14,7 +14,7 @@ from closebell.errors import InvalidInput
 def assignable(invoice: Invoice, tips: Sequence[EmployeeTip]) -> tuple[EmployeeTip, ...]:
     """The tips as they are to be stored: where only one tender brought a tip, each names it.
 
-    Units:  amounts are minor units of the invoice's currency and not negative.
+    Units:  amounts are minor units of the invoice's currency, not negative but on a refund, which takes tips back.
     Errors: InvalidInput naming `employee_tips[i].transaction_id` for a tender that is not on the invoice, and
             `employee_tips` when more is assigned than was tipped; tips of money that has not arrived do not count.
     """
@@ -42,10 +42,11 @@ def _by_tender(tips: Iterable[EmployeeTip]) -> dict[str, Minor]:
 
 
 def _must_not_exceed(invoice: Invoice, assigned: Minor, tipped: Minor, what: str) -> None:
-    if assigned > tipped:
+    too_much = tipped - assigned if invoice.is_refund else assigned - tipped
+    if too_much > 0:
         money = invoice.currency
         raise InvalidInput(
             "employee_tips",
             f"{money.digits(assigned)} is assigned of {money.text(tipped)} {what}; "
-            f"{money.digits(assigned - tipped)} is too much",
+            f"{money.digits(too_much)} is too much",
         )

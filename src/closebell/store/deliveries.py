@@ -139,7 +139,7 @@ _IS_CALLED = (
     .where(_endpoints.id == bindparam("endpoint"), _endpoints.state == EndpointState.ACTIVE.value)
     .exists()
 )
-"""Whether the endpoint is called at all: asked here, where it counts, because whoever wants a claim may not know yet."""
+"""Whether the endpoint is called at all: asked here, where it counts; whoever wants a claim may not know yet."""
 
 _DUE = (
     select(_deliveries.id)

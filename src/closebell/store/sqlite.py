@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -66,6 +67,8 @@ class SqliteDatabase:
 
     def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         self._in_memory = names_no_file(url)
+        self._path = Path(make_url(url).database or "").absolute()
+        self._file = _identity(self._path)
         patience = f"busy_timeout = {busy_timeout_ms}"
         self._write_engine = open_engine(
             url, begin="BEGIN IMMEDIATE", pool=StaticPool if self._in_memory else NullPool, pragmas=(patience,)
@@ -118,6 +121,14 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._stop)
 
+    def _must_be_in_place(self) -> None:
+        """A file that was moved, removed or replaced still takes writes, and nobody would find them again."""
+        if not self._in_memory and _identity(self._path) != self._file:
+            raise Unavailable(
+                f"the database file {self._path.name} is gone or is another one than was opened; "
+                "put it back, or restart"
+            )
+
     def _must_be_open(self) -> None:
         if self._closed:
             raise Unavailable("the database is closed")
@@ -131,6 +142,7 @@ class SqliteDatabase:
         self._write_engine.dispose()
 
     def _read(self, run: Callable[[Connection], R]) -> R:
+        self._must_be_in_place()
         try:
             with self._read_engine.begin() as connection:
                 return run(connection)
@@ -164,11 +176,13 @@ class SqliteDatabase:
     def _commit(self, connection: Connection | None, group: list[_Task]) -> Connection | None:
         """Run the group in one transaction; the connection is kept only while it is known to be sound."""
         try:
+            self._must_be_in_place()
             connection = connection or self._write_engine.connect()
             with connection.begin():
                 for task in group:
                     _run(connection, task, alone=len(group) == 1)
                 _must_be_in_transaction(connection)
+                self._must_be_in_place()
         except _Aborted:
             return connection
         except _Undone:
@@ -256,6 +270,15 @@ def _explained(error: DBAPIError) -> Exception:
     if error.connection_invalidated or (code is not None and code & 0xFF in _PASSING):
         return Unavailable(f"the database cannot be written or read just now: {error.orig}")
     return error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands at this path; None when there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def names_no_file(url: str) -> bool:

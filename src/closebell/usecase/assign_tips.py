@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 
 from closebell.domain.identifiers import guid
 from closebell.domain.invoice import EmployeeTip, Invoice
-from closebell.domain.money import Currency
 from closebell.domain.tips import assignable
 from closebell.errors import Conflict, InvalidInput, Refusal, RefusalCode, TooLarge
 from closebell.store import directory, invoice_rows, invoices
@@ -41,17 +40,20 @@ def assign_tips(connection: Connection, invoice_id: str, tips: Sequence[TipAssig
         raise Refusal(RefusalCode.INVOICE_NOT_FOUND, f"No invoice has the id {invoice_id}.")
     if invoice.is_closed:
         raise Conflict(f"Invoice {invoice_id} is closed, receipt {invoice.receipt_number}; its tips are final")
-    read = [_read(tip, invoice.currency, f"employee_tips[{index}]") for index, tip in enumerate(tips)]
+    read = [_read(tip, invoice, f"employee_tips[{index}]") for index, tip in enumerate(tips)]
     _must_be_known(connection, read)
     assigned = assignable(invoice, read)
     invoice_rows.replace_tips(connection, invoice, assigned)
     return replace(invoice, employee_tips=assigned)
 
 
-def _read(tip: TipAssignment, currency: Currency, field: str) -> EmployeeTip:
+def _read(tip: TipAssignment, invoice: Invoice, field: str) -> EmployeeTip:
+    currency = invoice.currency
     amount = currency.minor(tip.amount, field=f"{field}.amount")
-    if amount < 0:
+    if amount < 0 and not invoice.is_refund:
         raise InvalidInput(f"{field}.amount", f"{currency.text(amount)} is negative; leave the employee out instead")
+    if amount > 0 and invoice.is_refund:
+        raise InvalidInput(f"{field}.amount", f"{currency.text(amount)} is positive; a refund takes tips back")
     transaction_id = tip.transaction_id
     return EmployeeTip(
         employee_id=guid(tip.employee_id, field=f"{field}.employee_id"),

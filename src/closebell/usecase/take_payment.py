@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 
 from closebell.clock import Clock, Luck
 from closebell.domain import payment
-from closebell.domain.identifiers import guid
+from closebell.domain.identifiers import NO_GUID, guid
 from closebell.domain.invoice import Centre, Invoice, Tender, Transaction, TransactionState
 from closebell.domain.text import bounded
 from closebell.errors import Conflict, InvalidInput, Refusal, RefusalCode
 from closebell.store import directory, invoice_rows, invoices
 
+PAYMENTS_MAX: Final = 1_000
+"""Payments on one invoice; as many as an import may bring along."""
 ADDITIONAL_DATA_CHARACTERS_MAX: Final = 4_000
 """Characters of the note that a till may put beside a payment."""
 
@@ -54,7 +56,7 @@ def take_custom_payment(connection: Connection, command: PaymentCommand, *, cloc
     whole, tip = payment.handed_over(invoice.currency, command.amount, command.tip_amount)
     note = bounded(command.additional_data, "additional_data", most=ADDITIONAL_DATA_CHARACTERS_MAX)
     collected_by_id = _collector(connection, command)
-    option_id, option_name = _option(connection, guid(command.custom_payment_id, field="custom_payment_id"))
+    option_id, option_name = _option(connection, _payment_type(command.custom_payment_id))
     parts = payment.divide(whole, tip=tip, due=payment.still_due(invoice))
     transaction = Transaction(
         id=luck.guid(),
@@ -95,6 +97,8 @@ def _payable(invoice: Invoice | None, command: PaymentCommand) -> Invoice:
             f"Invoice {invoice.id} is a refund of {invoice.currency.text(invoice.sum_total)}: "
             "its money goes to the guest, and a payment cannot be taken for it"
         )
+    if len(invoice.transactions) >= PAYMENTS_MAX:
+        raise Conflict(f"Invoice {invoice.id} has {PAYMENTS_MAX} payments, which is the most that one can have")
     return invoice
 
 
@@ -106,6 +110,13 @@ def _collector(connection: Connection, command: PaymentCommand) -> str | None:
     if not directory.known_employees(connection, [collected_by_id]):
         raise InvalidInput("collected_by_id", f"{collected_by_id} is not an employee Closebell knows; import it first")
     return collected_by_id
+
+
+def _payment_type(custom_payment_id: str) -> str:
+    found = guid(custom_payment_id, field="custom_payment_id")
+    if found == NO_GUID:
+        raise InvalidInput("custom_payment_id", "is all zeros, which names nothing; write the id of a payment type")
+    return found
 
 
 def _option(connection: Connection, custom_payment_id: str) -> tuple[str, str]:
