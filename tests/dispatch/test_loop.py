@@ -12,6 +12,7 @@ from sqlalchemy import Connection, update
 from standardwebhooks import Webhook
 
 from closebell.clock import SystemClock
+from closebell.dispatch.ahead import AHEAD_PER_ENDPOINT
 from closebell.dispatch.loop import Dispatcher
 from closebell.dispatch.upkeep import keep_up
 from closebell.domain.endpoint import EndpointState
@@ -112,7 +113,8 @@ async def test_no_more_calls_are_made_at_once_than_there_are_slots(works: Works)
         await works.close(works.desk(dispatcher), *NAMES)
         await receiver.wait_for(5)
         assert dispatcher.calls_under_way == 5
-        assert sum(row.lease_id is not None for row in await works.rows()) == 5, "a slot is taken before a claim"
+        leased = sum(row.lease_id is not None for row in await works.rows())
+        assert leased <= 5 + AHEAD_PER_ENDPOINT, "room is taken before a claim"
 
 
 async def test_after_five_failures_in_a_row_one_call_at_a_time_probes(works: Works) -> None:
@@ -160,9 +162,10 @@ async def _nothing_leased(works: Works) -> bool:
 
 
 async def _an_hour_later(works: Works, dispatcher: Dispatcher) -> bool:
-    """Whether the endpoint is deactivated; if not, time goes on and its retries are due."""
-    works.clock.advance(timedelta(hours=1))
-    dispatcher.survey_soon()
+    """Whether the endpoint is deactivated; if not, and nothing is under way, time goes on and its retries are due."""
+    if await _nothing_leased(works):
+        works.clock.advance(timedelta(hours=1))
+        dispatcher.survey_soon()
     return bool(await works.deliveries(state="held"))
 
 

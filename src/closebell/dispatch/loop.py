@@ -1,4 +1,4 @@
-"""The delivery worker: take a free slot, claim under a lease, send, record; until told to stop.
+"""The delivery worker: take room, claim under a lease, take a slot, send, record; until told to stop.
 
 It sleeps until the next delivery is due or something happens, and never polls. It does not know which engine holds
 the queue. No transaction is open while a receiver is called.
@@ -9,21 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Connection
 
 from closebell.clock import Clock, Luck
+from closebell.dispatch.ahead import Ahead, Leased
 from closebell.dispatch.call import request_for
+from closebell.dispatch.claiming import Survey, claim_and_survey
 from closebell.dispatch.recorder import Recorder
 from closebell.dispatch.recording import RecordReport, Sent
 from closebell.dispatch.sender import Sender
 from closebell.dispatch.slots import Slots
 from closebell.domain.endpoint import Endpoint, EndpointState
 from closebell.errors import Unavailable
-from closebell.store import deliveries, endpoints
+from closebell.store import deliveries
 from closebell.store.deliveries import Claimed, LeaseOffer, NewDelivery
 from closebell.store.unit import Database
 
@@ -41,27 +42,6 @@ CONTENTION_PAUSE = timedelta(milliseconds=200)
 
 UNAVAILABLE_PAUSE_S = 1
 """How long to wait before asking a database again that could not answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """What the queue looked like: the endpoints, when each active one's next delivery is due, what was claimed."""
-
-    endpoints: Sequence[Endpoint]
-    earliest: Mapping[str, datetime]
-    claimed: Sequence[Claimed] = ()
-
-
-def claim_and_survey(
-    connection: Connection, wanted: Mapping[str, int], *, now: datetime, lease_id: str, leased_until: datetime
-) -> Survey:
-    """Claim for the slots that were taken, and look when the rest is due."""
-    claimed = deliveries.claim(connection, wanted, now=now, lease_id=lease_id, leased_until=leased_until)
-    return Survey(
-        endpoints=endpoints.all_kept(connection, now=now),
-        earliest=deliveries.earliest_due(connection),
-        claimed=claimed,
-    )
 
 
 class Dispatcher:
@@ -88,8 +68,10 @@ class Dispatcher:
         self._clock = clock
         self._luck = luck
         self._slots = slots
+        self._ahead = Ahead()
         self._lease = timedelta(seconds=lease_s)
         self._deadline_s = deadline_s
+        self._deadline = timedelta(seconds=deadline_s)
         self._observe = observe
         self._recorder = Recorder(database=database, clock=clock, luck=luck, recorded=self._recorded)
         self._endpoints: dict[str, Endpoint] = {}
@@ -97,6 +79,7 @@ class Dispatcher:
         self._surveyed = False
         self._changed = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
+        self._releases: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -113,12 +96,16 @@ class Dispatcher:
         self._changed.set()
         run, record = self._tasks
         await run
+        for endpoint_id in self._ahead.in_turn():
+            self._let_go(endpoint_id)
         if self._calls:
             _, late = await asyncio.wait(self._calls, timeout=self._deadline_s + 1)
             for task in late:
                 task.cancel()
         await self._recorder.stop()
         await record
+        if self._releases:
+            await asyncio.wait(self._releases)
 
     def survey_soon(self) -> None:
         """Something changed that this process did not do: look at the queue again."""
@@ -150,6 +137,7 @@ class Dispatcher:
             for endpoint_id, endpoint in self._endpoints.items()
             if endpoint.state is EndpointState.ACTIVE
             and not self._is_due(endpoint_id, now)
+            and not self._ahead.count(endpoint_id)
             and (count := self._slots.take(endpoint_id, most))
         }
         if not taken:
@@ -184,14 +172,14 @@ class Dispatcher:
     async def _run(self) -> None:
         while not self._stopping:
             self._changed.clear()
-            wanted = self._take_slots()
+            wanted = self._take_room()
             if wanted or not self._surveyed:
                 await self._claim(wanted)
             else:
                 await self._sleep()
 
     async def _claim(self, wanted: Mapping[str, int]) -> None:
-        """Claim for the slots that were taken; whatever goes wrong, the slots come back and the loop goes on."""
+        """Claim for the room that was taken; whatever goes wrong, the room comes back and the loop goes on."""
         self._surveyed = True
         # What is noted while the transaction runs may be newer than what it sees, so it is kept and merged.
         self._due = {}
@@ -206,13 +194,13 @@ class Dispatcher:
             else:
                 log.warning("dispatch.database_unavailable", error=str(error))
             self._surveyed = False
-            self._free_all(wanted)
+            self._give_back_room(wanted)
             await asyncio.sleep(UNAVAILABLE_PAUSE_S)
         else:
             self._follow(survey, wanted, now)
 
     def _follow(self, survey: Survey, wanted: Mapping[str, int], now: datetime) -> None:
-        """Send what was claimed, and note when the rest is due."""
+        """Send what was claimed as slots allow, and note when the rest is due."""
         self._endpoints = {endpoint.id: endpoint for endpoint in survey.endpoints}
         for endpoint in survey.endpoints:
             self._slots.judge(endpoint.id, endpoint.consecutive_failures)
@@ -221,21 +209,33 @@ class Dispatcher:
             # An endpoint that was deleted meanwhile takes its deliveries with it.
             if claimed.endpoint_id in self._endpoints:
                 left[claimed.endpoint_id] -= 1
-                self._call(claimed, self._endpoints[claimed.endpoint_id])
+                self._ahead.put(Leased(claimed=claimed, until=now + self._lease))
         for endpoint_id, at in survey.earliest.items():
             contended = at <= now and left.get(endpoint_id, 0) == wanted.get(endpoint_id, 0) > 0
             self._note_due(endpoint_id, now + CONTENTION_PAUSE if contended else at)
-        self._free_all(left)
+        self._give_back_room(left)
+        for endpoint_id in self._ahead.in_turn():
+            if not self._is_called(endpoint_id):
+                self._let_go(endpoint_id)
+        self._pump_all()
 
-    def _take_slots(self) -> dict[str, int]:
-        """Slots for the endpoints with something due, so that nothing is claimed that could not be sent."""
+    def _take_room(self) -> dict[str, int]:
+        """Room for the endpoints with something due, so that no more is claimed than will soon be sent."""
         if self._recorder.waiting >= UNRECORDED_MAX:
             return {}
         now = self._clock.now()
         due = [endpoint_id for endpoint_id in self._due if self._is_due(endpoint_id, now)]
         return {
-            endpoint_id: count for endpoint_id in due if (count := self._slots.take(endpoint_id, deliveries.CLAIM_MAX))
+            endpoint_id: count
+            for endpoint_id in due
+            if (count := self._ahead.take_room(endpoint_id, self._worth_claiming(endpoint_id)))
         }
+
+    def _worth_claiming(self, endpoint_id: str) -> int:
+        """How many deliveries to claim at once; of an endpoint that keeps failing one, when nothing is under way."""
+        if not self._slots.is_failing(endpoint_id):
+            return deliveries.CLAIM_MAX
+        return int(self._slots.has_room(endpoint_id) and not self._ahead.count(endpoint_id))
 
     async def _sleep(self) -> None:
         """Wait until something changes, or the next delivery of an endpoint with a free slot is due."""
@@ -246,6 +246,46 @@ class Dispatcher:
                 await self._changed.wait()
         except TimeoutError:
             self._surveyed = bool(waits) and min(waits) < SURVEY_EVERY_S
+
+    # --- from lease to call ------------------------------------------------------------------------------------------
+
+    def _pump_all(self) -> None:
+        """Call for every endpoint that something waits for, in turn, as far as slots allow."""
+        for endpoint_id in self._ahead.in_turn():
+            self._pump(endpoint_id)
+
+    def _pump(self, endpoint_id: str) -> None:
+        """Call the endpoint with what waits for it, as far as slots allow."""
+        while (
+            self._ahead.count(endpoint_id)
+            and self._recorder.waiting < UNRECORDED_MAX
+            and self._slots.take(endpoint_id, 1)
+        ):
+            leased = self._ahead.pop(endpoint_id)
+            if self._clock.now() + self._deadline < leased.until:
+                self._call(leased.claimed, self._endpoints[endpoint_id])
+            else:
+                # Its lease would end under the call, and so would those of the others claimed with it.
+                self._slots.give_back(endpoint_id, 1)
+                self._let_go(endpoint_id, leased)
+
+    def _let_go(self, endpoint_id: str, *popped: Leased) -> None:
+        """Give back the leases of what waits for an endpoint that is not to be called now, or not at this pace."""
+        leases = {one.claimed.id: one.claimed.lease_id for one in (*popped, *self._ahead.let_go(endpoint_id))}
+        if leases:
+            task = asyncio.create_task(self._release(endpoint_id, leases), name=endpoint_id)
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
+
+    async def _release(self, endpoint_id: str, leases: Mapping[str, str]) -> None:
+        now = self._clock.now()
+        try:
+            await self._database.write(deliveries.release, leases, now=now)
+        except Unavailable as error:
+            log.warning("dispatch.leases_kept", endpoint_id=endpoint_id, leases=len(leases), error=str(error))
+            return
+        if self._is_called(endpoint_id):
+            self._note_due(endpoint_id, now)
 
     # --- one call ----------------------------------------------------------------------------------------------------
 
@@ -292,15 +332,26 @@ class Dispatcher:
                 self._tell(one)
         for endpoint_id, failures in report.failures.items():
             self._slots.judge(endpoint_id, failures)
+            if self._slots.is_failing(endpoint_id):
+                self._let_go(endpoint_id)
         for endpoint_id, at in report.due_again.items():
             if endpoint_id not in report.deactivated:
                 self._note_due(endpoint_id, at)
         for endpoint_id, reason in report.deactivated.items():
-            log.warning("endpoint.deactivated", endpoint_id=endpoint_id, name=self._name_of(endpoint_id), reason=reason)
-            self._due.pop(endpoint_id, None)
-            self.survey_soon()
-        self._free_all(Counter(one.endpoint_id for one in sent if one.outcome.error is not None))
+            self._hold(endpoint_id, reason)
+        for endpoint_id, count in Counter(one.endpoint_id for one in sent if one.outcome.error is not None).items():
+            self._free(endpoint_id, count)
+        self._pump_all()
         self._changed.set()
+
+    def _hold(self, endpoint_id: str, reason: str) -> None:
+        """The endpoint is deactivated: what is due for it waits, and so does what was claimed already."""
+        log.warning("endpoint.deactivated", endpoint_id=endpoint_id, name=self._name_of(endpoint_id), reason=reason)
+        if (endpoint := self._endpoints.get(endpoint_id)) is not None:
+            self._endpoints[endpoint_id] = replace(endpoint, state=EndpointState.DEACTIVATED)
+        self._due.pop(endpoint_id, None)
+        self._let_go(endpoint_id)
+        self.survey_soon()
 
     def _tell(self, failed: Sent) -> None:
         log.info(
@@ -326,13 +377,24 @@ class Dispatcher:
         self._due[endpoint_id] = min(at, self._due.get(endpoint_id, at))
         self._changed.set()
 
-    def _free(self, endpoint_id: str, count: int) -> None:
-        self._slots.give_back(endpoint_id, count)
-        self._changed.set()
+    def _is_called(self, endpoint_id: str) -> bool:
+        endpoint = self._endpoints.get(endpoint_id)
+        return endpoint is not None and endpoint.state is EndpointState.ACTIVE
 
-    def _free_all(self, counts: Mapping[str, int]) -> None:
+    def _free(self, endpoint_id: str, count: int) -> None:
+        """Slots are free again: whoever waits for one has it, and there may be room to claim more."""
+        was_full = self._slots.is_full
+        self._slots.give_back(endpoint_id, count)
+        if was_full:
+            self._pump_all()
+        else:
+            self._pump(endpoint_id)
+        if endpoint_id in self._due and self._ahead.wants(endpoint_id):
+            self._changed.set()
+
+    def _give_back_room(self, counts: Mapping[str, int]) -> None:
         for endpoint_id, count in counts.items():
-            self._free(endpoint_id, count)
+            self._ahead.give_back_room(endpoint_id, count)
 
     def _new_lease(self) -> str:
         return self._luck.entropy(16).hex()

@@ -49,6 +49,19 @@ class Slots:
         else:
             self._failing.discard(endpoint_id)
 
+    def has_room(self, endpoint_id: str) -> bool:
+        """Whether `take` would give the endpoint a slot."""
+        return self._left > 0 and self._taken[endpoint_id] < self._cap(endpoint_id)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no endpoint would get a slot."""
+        return self._left == 0
+
+    def is_failing(self, endpoint_id: str) -> bool:
+        """Whether the endpoint is called one at a time."""
+        return endpoint_id in self._failing
+
     @property
     def in_use(self) -> int:
         """How many calls are under way or about to be."""
