@@ -22,7 +22,8 @@ INVOICES = 3000
 CALLERS = 16
 ENDPOINTS = 2
 SEED = 20261122
-BEFORE_KILL_S_MAX = 0.35
+CLOSES_BEFORE_KILL_MAX = INVOICES // KILLS - CALLERS
+"""Closes that are promised at most between two kills, so that there is work left for the next."""
 
 
 class Load:
@@ -31,6 +32,13 @@ class Load:
     def __init__(self) -> None:
         self.left = [invoice_id(number) for number in range(INVOICES)]
         self.promised: dict[str, str] = {}
+        self.answered = asyncio.Event()
+
+    async def promises(self, count: int) -> None:
+        """Wait until so many closes are promised."""
+        while len(self.promised) < count:
+            self.answered.clear()
+            await self.answered.wait()
 
     async def run(self, server: Server) -> None:
         await asyncio.gather(*(self._call(server) for _ in range(CALLERS)))
@@ -45,6 +53,7 @@ class Load:
                 return
             assert status == 200, body
             assert self.promised.setdefault(wanted, body["receipt_number"]) == body["receipt_number"]
+            self.answered.set()
 
 
 async def look(database_url: str, statement: str) -> list[Any]:
@@ -92,9 +101,8 @@ async def subscribe(server: Server, receivers: list[Receiver]) -> None:
 async def kill_under_load(server: Server, load: Load, chance: random.Random) -> None:
     """Let the callers work, and kill the server at some moment in between."""
     working = asyncio.create_task(load.run(server))
-    with suppress(TimeoutError):
-        async with asyncio.timeout(chance.uniform(0.02, BEFORE_KILL_S_MAX)):
-            await asyncio.shield(working)
+    async with asyncio.timeout(60):
+        await load.promises(len(load.promised) + chance.randint(1, CLOSES_BEFORE_KILL_MAX))
     await server.kill()
     await working
 
