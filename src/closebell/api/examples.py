@@ -68,7 +68,8 @@ CLOSE_CHECK: Final[Document] = {
                 "method": "POST",
                 "path": f"/v1/invoices/{INVOICE_ID}/payment/custom",
                 "body": {"custom_payment_id": CUSTOM_PAYMENT_ID, "amount": 88},
-                "note": "Takes everything that is still due; any GUID will do for a payment type.",
+                "note": "Take the payments in the order of the blockers, or one of their sum; "
+                "any GUID does for a payment type.",
             },
         }
     ],
