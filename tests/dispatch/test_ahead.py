@@ -38,11 +38,11 @@ def test_more_is_claimed_only_once_half_the_room_is_free() -> None:
 
 
 def test_room_that_nothing_was_put_into_comes_back() -> None:
-    ahead = Ahead(all_endpoints=5, per_endpoint=5)
-    assert ahead.take_room("a", 5) == 5
-    assert ahead.take_room("b", 5) == 0
+    ahead = Ahead(all_endpoints=6, per_endpoint=5)
+    assert (ahead.take_room("a", 5), ahead.take_room("b", 5), ahead.take_room("c", 5)) == (3, 2, 1)
+    assert ahead.take_room("d", 5) == 0
     ahead.give_back_room("a", 3)
-    assert ahead.take_room("b", 5) == 3
+    assert ahead.take_room("d", 5) == 2
 
 
 def test_endpoints_have_their_turn() -> None:

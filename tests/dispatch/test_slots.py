@@ -33,11 +33,20 @@ def test_neither_cap_is_ever_passed_and_nothing_is_lost(
         assert max(taken.values(), default=0) <= per_endpoint
     for endpoint, count in taken.items():
         slots.give_back(endpoint, count)
-    assert slots.take("a", 100) == min(all_endpoints, per_endpoint)
+    assert slots.has_room("a")
+    assert slots.take("a", 100) == min((all_endpoints + 1) // 2, per_endpoint)
+
+
+def test_endpoints_that_hang_leave_something_to_one_that_is_well() -> None:
+    slots = Slots(all_endpoints=256, per_endpoint=32)
+    hanging = [sum(slots.take(f"hanging {number}", 1) for _ in range(32)) for number in range(12)]
+    assert hanging[:3] == [32, 32, 32]
+    assert slots.is_full is False
+    assert slots.take("well", 32) >= 1
 
 
 def test_an_endpoint_that_keeps_failing_is_probed_one_call_at_a_time_until_it_answers() -> None:
-    slots = Slots(all_endpoints=10, per_endpoint=4)
+    slots = Slots(all_endpoints=20, per_endpoint=4)
     slots.judge("a", PROBES_AFTER_FAILURES)
     assert (slots.take("a", 4), slots.take("a", 4), slots.take("b", 4)) == (1, 0, 4)
     slots.give_back("a", 1)
@@ -46,7 +55,7 @@ def test_an_endpoint_that_keeps_failing_is_probed_one_call_at_a_time_until_it_an
 
 
 def test_slots_taken_before_an_endpoint_began_to_fail_come_back_before_a_probe() -> None:
-    slots = Slots(all_endpoints=10, per_endpoint=4)
+    slots = Slots(all_endpoints=20, per_endpoint=4)
     assert slots.take("a", 4) == 4
     slots.judge("a", PROBES_AFTER_FAILURES)
     slots.give_back("a", 3)

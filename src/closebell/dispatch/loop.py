@@ -346,28 +346,26 @@ class Dispatcher:
 
     def _hold(self, endpoint_id: str, reason: str) -> None:
         """The endpoint is deactivated: what is due for it waits, and so does what was claimed already."""
-        log.warning("endpoint.deactivated", endpoint_id=endpoint_id, name=self._name_of(endpoint_id), reason=reason)
-        if (endpoint := self._endpoints.get(endpoint_id)) is not None:
+        endpoint = self._endpoints.get(endpoint_id)
+        if endpoint is not None and endpoint.state is EndpointState.ACTIVE:
+            log.warning("endpoint.deactivated", endpoint_id=endpoint_id, name=endpoint.name, reason=reason)
             self._endpoints[endpoint_id] = replace(endpoint, state=EndpointState.DEACTIVATED)
         self._due.pop(endpoint_id, None)
         self._let_go(endpoint_id)
         self.survey_soon()
 
     def _tell(self, failed: Sent) -> None:
+        endpoint = self._endpoints.get(failed.endpoint_id)
         log.info(
             "delivery.attempt_failed",
             delivery_id=failed.delivery_id,
             endpoint_id=failed.endpoint_id,
-            name=self._name_of(failed.endpoint_id),
+            name="" if endpoint is None else endpoint.name,
             error=failed.outcome.error,
             detail=failed.outcome.detail,
         )
 
     # --- small matters -----------------------------------------------------------------------------------------------
-
-    def _name_of(self, endpoint_id: str) -> str:
-        endpoint = self._endpoints.get(endpoint_id)
-        return "" if endpoint is None else endpoint.name
 
     def _is_due(self, endpoint_id: str, now: datetime) -> bool:
         at = self._due.get(endpoint_id)

@@ -11,6 +11,9 @@ PROBES_AFTER_FAILURES = 5
 class Slots:
     """Counts who may call now. A dead endpoint fills its own slots and nobody else's.
 
+    No endpoint holds more than it leaves to the others. So several that hang do not shut out one that is well: the
+    fewer slots are left, the fewer of them one endpoint gets.
+
     >>> slots = Slots(all_endpoints=3, per_endpoint=2)
     >>> slots.take("a", 5), slots.take("b", 5), slots.take("c", 5)
     (2, 1, 0)
@@ -29,7 +32,9 @@ class Slots:
 
     def take(self, endpoint_id: str, most: int) -> int:
         """Take up to that many slots for an endpoint; how many there were."""
-        count = max(0, min(most, self._left, self._cap(endpoint_id) - self._taken[endpoint_id]))
+        taken = self._taken[endpoint_id]
+        fair = (self._left - taken + 1) // 2
+        count = max(0, min(most, self._left, self._cap(endpoint_id) - taken, fair))
         self._left -= count
         self._taken[endpoint_id] += count
         return count
@@ -51,7 +56,7 @@ class Slots:
 
     def has_room(self, endpoint_id: str) -> bool:
         """Whether `take` would give the endpoint a slot."""
-        return self._left > 0 and self._taken[endpoint_id] < self._cap(endpoint_id)
+        return self._taken[endpoint_id] < min(self._left, self._cap(endpoint_id))
 
     @property
     def is_full(self) -> bool:
