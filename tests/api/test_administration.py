@@ -41,3 +41,11 @@ async def test_an_empty_import_is_fine(site: Site) -> None:
         "rows": [],
         "error": None,
     }
+
+
+async def test_an_import_ends_between_two_portions_when_the_service_stops(site: Site) -> None:
+    assert site.app.service is not None
+    site.app.service.stopping.set()
+    reply = await site.post("/v1/import", {"employees": [{"id": guid_of("somebody")}]})
+    assert reply.status == 503
+    assert reply.error["InternalMessage"] == "The service is stopping; 0 records are imported. Send the same again."

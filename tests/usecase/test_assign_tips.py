@@ -64,3 +64,14 @@ async def test_invoices_that_take_no_tips(database: Database) -> None:
     for invoice_id, tips, kind in kinds:
         with pytest.raises(kind):
             await database.write(assign_tips, invoice_id, tips)
+
+
+async def test_a_refund_takes_tips_back_and_no_more_than_were_tipped(database: Database) -> None:
+    refund = an_invoice("refund", total=-5000, is_refund=True, transactions=(a_payment(-5000, name="back", tip=-500),))
+    await database.write(put, refund, employees=[an_employee()])
+    for wrong, field in ((_tip("5"), "employee_tips[0].amount"), (_tip("-5.01"), "employee_tips")):
+        with pytest.raises(InvalidInput) as refused:
+            await database.write(assign_tips, refund.id, [wrong])
+        assert refused.value.field == field
+    after = await database.write(assign_tips, refund.id, [_tip("-5")])
+    assert after.employee_tips == (a_tip(-500, transaction="back"),)

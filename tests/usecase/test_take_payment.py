@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from closebell.domain.identifiers import NO_GUID
 from closebell.domain.invoice import Tender, TransactionState
 from closebell.errors import ClosebellError, Conflict, InvalidInput, Refusal, RefusalCode
 from closebell.store import directory, tables
@@ -29,7 +30,7 @@ from closebell.testing import (
 )
 from closebell.usecase.close_invoices import CloseCommand, Closed, close_invoices
 from closebell.usecase.read_invoice import read_invoice
-from closebell.usecase.take_payment import Paid, PaymentCommand, take_custom_payment
+from closebell.usecase.take_payment import PAYMENTS_MAX, Paid, PaymentCommand, take_custom_payment
 
 OPEN = an_invoice("open", total=48800, ssg_amount=1000, fee_amount=500)
 VOUCHER = guid_of("voucher")
@@ -173,3 +174,19 @@ async def test_a_payment_and_a_close_at_once_never_meet(database: Database) -> N
         assert is_closed == isinstance(paid, Refusal)
         after = await database.read(read_invoice, invoice.id)
         assert len(after.transactions) == (1 if is_closed else 2)
+
+
+async def test_a_payment_type_of_zeros_names_nothing(database: Database) -> None:
+    await database.write(put, OPEN)
+    command = PaymentCommand(invoice_id=OPEN.id, amount=Decimal(1), custom_payment_id=NO_GUID)
+    with pytest.raises(InvalidInput) as refused:
+        await database.write(_take, command)
+    assert refused.value.field == "custom_payment_id"
+
+
+async def test_an_invoice_takes_no_more_payments_than_an_import_could_bring(database: Database) -> None:
+    full = tuple(a_payment(1, name=f"{number}") for number in range(PAYMENTS_MAX))
+    await database.write(put, an_invoice("full", transactions=full))
+    command = PaymentCommand(invoice_id=guid_of("invoice full"), amount=Decimal(1), custom_payment_id=VOUCHER)
+    with pytest.raises(Conflict, match="which is the most"):
+        await database.write(_take, command)
