@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, update
 from standardwebhooks import Webhook
 
-from closebell.clock import SystemClock
+from closebell.clock import SystemClock, SystemLuck
 from closebell.dispatch.ahead import AHEAD_PER_ENDPOINT
 from closebell.dispatch.loop import Dispatcher
 from closebell.dispatch.upkeep import keep_up
@@ -19,7 +19,8 @@ from closebell.domain.endpoint import EndpointState
 from closebell.domain.event import body_for_call
 from closebell.store import endpoints, events, tables
 from closebell.store.unit import Database
-from closebell.testing import an_endpoint, guid_of
+from closebell.testing import a_paid_invoice, an_endpoint, guid_of, put
+from closebell.usecase.close_invoices import CloseCommand, close_invoices
 from dispatching import Works, working
 from receiving import Call, receiving
 
@@ -222,6 +223,33 @@ def _lease_to_the_dead(connection: Connection, works: Works) -> None:
     connection.execute(
         update(tables.deliveries).values(lease_id="dead", due_at=works.clock.now() + timedelta(seconds=60))
     )
+
+
+async def test_a_close_that_took_longer_than_its_lease_is_sent_under_a_new_one(works: Works) -> None:
+    async with receiving() as receiver:
+        endpoint_id = await works.endpoint("patient", receiver.url)
+        dispatcher = await works.start(works.dispatcher())
+        await works.until(lambda: _offers(dispatcher, endpoint_id))
+        invoice = a_paid_invoice("slow")
+        await works.database.write(put, invoice)
+        offer = dispatcher.offer(1)
+        command = CloseCommand(invoice_id=invoice.id)
+        report = await works.database.write(
+            close_invoices, [command], clock=works.clock, luck=SystemLuck(), offer=offer
+        )
+        assert [new.lease_id for new in report.deliveries] == [offer.lease_id]
+        works.clock.advance(timedelta(seconds=59.5))
+        dispatcher.accept(offer, report.deliveries, report.listeners)
+        assert dispatcher.calls_under_way == 0, "its lease would end under the call"
+        await works.settled("delivered", 1)
+        assert len(receiver.calls) == 1
+
+
+async def _offers(dispatcher: Dispatcher, endpoint_id: str) -> bool:
+    """Whether the dispatcher knows the endpoint by now; what it offers is given back."""
+    offer = dispatcher.offer(1)
+    dispatcher.accept(offer, [], [])
+    return endpoint_id in offer.slots
 
 
 async def test_stopping_finishes_what_is_under_way_and_holds_nothing(works: Works) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from closebell.domain.endpoint import Endpoint
 from closebell.store import deliveries, endpoints
-from closebell.store.deliveries import Claimed
+from closebell.store.deliveries import Claimed, NewDelivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,4 +31,16 @@ def claim_and_survey(
         endpoints=endpoints.all_kept(connection, now=now),
         earliest=deliveries.earliest_due(connection),
         claimed=claimed,
+    )
+
+
+def claimed_by_close(new: NewDelivery, lease_id: str) -> Claimed:
+    """A delivery that the close itself leased, as if it had been claimed."""
+    return Claimed(
+        id=new.id,
+        lease_id=lease_id,
+        sequence=new.sequence,
+        event_id=new.event_id,
+        endpoint_id=new.endpoint_id,
+        body=new.body,
     )

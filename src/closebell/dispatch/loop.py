@@ -17,7 +17,7 @@ import structlog
 from closebell.clock import Clock, Luck
 from closebell.dispatch.ahead import Ahead, Leased
 from closebell.dispatch.call import request_for
-from closebell.dispatch.claiming import Survey, claim_and_survey
+from closebell.dispatch.claiming import Survey, claim_and_survey, claimed_by_close
 from closebell.dispatch.recorder import Recorder
 from closebell.dispatch.recording import RecordReport, Sent
 from closebell.dispatch.sender import Sender
@@ -150,20 +150,15 @@ class Dispatcher:
         used: Counter[str] = Counter()
         now = self._clock.now()
         for new in made:
-            if new.lease_id is None:
+            if new.lease_id is None or offer.leased_until is None:
                 if known[new.endpoint_id].state is EndpointState.ACTIVE:
                     self._note_due(new.endpoint_id, now)
-                continue
-            used[new.endpoint_id] += 1
-            claimed = Claimed(
-                id=new.id,
-                lease_id=new.lease_id,
-                sequence=new.sequence,
-                event_id=new.event_id,
-                endpoint_id=new.endpoint_id,
-                body=new.body,
-            )
-            self._call(claimed, known[new.endpoint_id])
+            elif now + self._deadline < offer.leased_until:
+                used[new.endpoint_id] += 1
+                self._call(claimed_by_close(new, new.lease_id), known[new.endpoint_id])
+            else:
+                # The transaction took so long that the lease would end under the call.
+                self._give_back(new.endpoint_id, {new.id: new.lease_id})
         for endpoint_id, count in offer.slots.items():
             self._free(endpoint_id, count - used[endpoint_id])
 
@@ -273,9 +268,12 @@ class Dispatcher:
         """Give back the leases of what waits for an endpoint that is not to be called now, or not at this pace."""
         leases = {one.claimed.id: one.claimed.lease_id for one in (*popped, *self._ahead.let_go(endpoint_id))}
         if leases:
-            task = asyncio.create_task(self._release(endpoint_id, leases), name=endpoint_id)
-            self._releases.add(task)
-            task.add_done_callback(self._releases.discard)
+            self._give_back(endpoint_id, leases)
+
+    def _give_back(self, endpoint_id: str, leases: Mapping[str, str]) -> None:
+        task = asyncio.create_task(self._release(endpoint_id, leases), name=endpoint_id)
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
 
     async def _release(self, endpoint_id: str, leases: Mapping[str, str]) -> None:
         now = self._clock.now()
