@@ -7,6 +7,7 @@
     ├── Conflict              the request contradicts what is stored
     ├── TooLarge              a body or a batch is over its limit
     ├── Unauthorised          no key, or a key nobody knows
+    ├── TooOften              more calls or sign-ins than are allowed in a while
     ├── Unavailable           the database is locked, full or gone; the same request may succeed later
     │   └── Stopping          the service is stopping, and says how much of the request was done
     └── MisuseError           a command or setting is wrong; one line for the person at the terminal
@@ -19,13 +20,23 @@ from __future__ import annotations
 import enum
 
 
-class RefusalCode(enum.Enum):
-    """Every refusal of the contract: its wire code and its literal message.
+class RefusalKind(enum.Enum):
+    """What a refusal means to whoever asked."""
 
-    Source: public page "close-an-invoice". Codes are not unique; the message tells them apart.
+    RULE = "what is stored forbids it"
+    INPUT = "a value of the request is missing or wrong"
+    MISSING = "what was named does not exist"
+    DENIED = "the caller may not reach it"
+
+
+class RefusalCode(enum.Enum):
+    """Every refusal of the contract: its wire code, its literal message, and its kind where it is not a rule.
+
+    Source: the contract, sections 1 to 5. Codes are not unique; the message tells them apart.
     """
 
-    INVOICE_NOT_FOUND = (428, "Invoice not found.")
+    # closing
+    INVOICE_NOT_FOUND = (428, "Invoice not found.", RefusalKind.MISSING)
     GROUP_INVOICE = (492, "Group Invoice Not Supported.")
     FUTURE_APPOINTMENT = (
         1113,
@@ -43,18 +54,97 @@ class RefusalCode(enum.Enum):
         "There are some unassigned tips. You must assign all tips to close the invoice.",
     )
     COULD_NOT_BE_CLOSED = (719, "Invoice could not be closed.")
+
+    # selling
+    BODY_MISSING = (502, "request body is not supplied.", RefusalKind.INPUT)
+    CENTER_INVALID = (502, "Invalid center_id.", RefusalKind.INPUT)
+    CANNOT_ACCESS = (438, "cannot access.", RefusalKind.DENIED)
+    GUEST_INVALID = (502, "Invalid guest_id.", RefusalKind.INPUT)
+    QUANTITY_INVALID = (502, "Invalid quantity.", RefusalKind.INPUT)
+    SELLER_INVALID = (502, "Invalid sale_by_employee_id.", RefusalKind.INPUT)
+    STOCK_UNKNOWN = (502, "unable to retrieve stock details of product.", RefusalKind.INPUT)
+    PRODUCT_INVALID = (502, "Invalid product id.", RefusalKind.INPUT)
+    NOT_RETAIL = (502, "only retail products are allowed for sale.", RefusalKind.INPUT)
+    SALE_FAILED = (4023, "invoice create unsuccessful.")
+    ITEM_NOT_FOUND = (429, "Invoice item not found.", RefusalKind.MISSING)
+    ITEM_TO_REMOVE_NOT_FOUND = (
+        429,
+        "invoice item passed is not found, invoice item id passed.",
+        RefusalKind.MISSING,
+    )
+    INVOICE_TO_CANCEL_NOT_FOUND = (428, "Request invoices are Invalid.", RefusalKind.MISSING)
+    PAYMENTS_TO_DELETE = (502, "payments are added to invoice, delete payments and retry.")
+
+    # campaigns
+    OFFER_CODE_MISSING = (503, "Offer code is required for applying campaign.", RefusalKind.INPUT)
+    CAMPAIGN_INVOICE_NOT_FOUND = (418, "Invoice not found.", RefusalKind.MISSING)
+    CAMPAIGN_ON_GROUP = (492, "Group Invoice not supported.")
+    USER_CANNOT_ACCESS = (4051, "User cannot access.", RefusalKind.DENIED)
+    CENTER_EMPTY = (4045, "Center ID cannot be empty.", RefusalKind.INPUT)
+    CENTER_NOT_OF_INVOICE = (502, "Invoice center is not a valid center.", RefusalKind.INPUT)
+    ORGANIZATION_NOT_OF_INVOICE = (
+        502,
+        "Organization ID does not match with invoice's organization ID.",
+        RefusalKind.INPUT,
+    )
+    CAMPAIGN_NOT_FOUND = (4017, "Campaign cannot be found with the given campaign details.", RefusalKind.MISSING)
+    DISCOUNTS_NOT_ALLOWED = (468, "Organization does not allow custom discounts.")
+    CAMPAIGN_ALREADY_APPLIED = (
+        4024,
+        (
+            "This campaign cannot be applied simultaneously with another campaign. "
+            "Undo applied campaigns to proceed with this campaign."
+        ),
+    )
+    CAMPAIGN_NOT_APPLICABLE = (4025, "Campaign can not be applied as Discount pre-requisites are not present.")
+    VOUCHER_USED = (4026, "Voucher cannot be redeemed as the voucher code was already used.")
+    VOUCHER_UNKNOWN = (4027, "Voucher cannot be redeemed as the voucher code does not exist.", RefusalKind.MISSING)
+    CAMPAIGN_EXHAUSTED = (
+        4028,
+        "Campaign cannot be redeemed since maximum number of redemptions for campaign has already been reached.",
+    )
+
+    # paying
     PAYMENT_ON_CLOSED = (728, "ApiPaymentCannotBeAddedForClosedInvoice")
     IN_GROUP = (928, "InvoiceinGroup")
+    PAYMENT_INVALID = (502, "InvalidInput", RefusalKind.INPUT)
+    PAYMENT_INPUT_MISSING = (503, "MissingInput", RefusalKind.INPUT)
+    PAYMENT_INVOICE_NOT_FOUND = (418, "InvoiceNotFound", RefusalKind.MISSING)
+    ONLINE_INVOICE_NOT_FOUND = (400, "Invoice not found", RefusalKind.MISSING)
+    USER_NOT_FOUND = (405, "UserNotFound", RefusalKind.MISSING)
+    USER_NOT_AUTHORIZED = (438, "UserNotAuthorized", RefusalKind.DENIED)
+    ALREADY_PAID = (460, "PaymentIsAlreadyMade")
+    GIFT_CARD_INVALID = (436, "invalid giftcard_number.", RefusalKind.INPUT)
+    GIFT_CARD_UNKNOWN = (436, "Gift Card Does not exist.", RefusalKind.MISSING)
+    GIFT_CARD_DENIED = (502, "user cannot access.", RefusalKind.DENIED)
+    GIFT_CARD_UNREADABLE = (492, "unable to check giftcard balance.")
+    POINTS_OVER_BALANCE = (502, "Points to redeem can not be more than the available points.")
+
+    # groups
+    GROUP_WITHOUT_INVOICES = (502, "Invalid inputs. The invoice_id is not passed.", RefusalKind.INPUT)
+    MEMBER_PARTLY_PAID = (4001, "This invoice has already been partially paid.")
+    GROUP_PARTLY_PAID = (
+        4002,
+        "You\u2019ve already accepted payment for this group. Remove it to change the invoices of the group.",
+    )
 
     @property
     def wire_code(self) -> int:
         """The number clients read as `error.code`."""
-        return self.value[0]
+        return int(self.value[0])
 
     @property
     def message(self) -> str:
         """The literal text clients compare."""
-        return self.value[1]
+        return str(self.value[1])
+
+    @property
+    def kind(self) -> RefusalKind:
+        """What it means to whoever asked."""
+        return self.value[2] if len(self.value) > _CODE_AND_MESSAGE else RefusalKind.RULE
+
+
+_CODE_AND_MESSAGE = 2
 
 
 class ClosebellError(Exception):
@@ -105,6 +195,14 @@ class TooLarge(ClosebellError):
 
 class Unauthorised(ClosebellError):
     """The request carries no key, or one that nobody knows."""
+
+
+class TooOften(ClosebellError):
+    """More was asked in a while than is allowed; nothing was done, and the text says what the limit is."""
+
+    def __init__(self, reason: str, *, retry_after_s: int) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(ClosebellError):

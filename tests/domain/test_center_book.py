@@ -10,6 +10,7 @@ import pytest
 
 from closebell.domain.center_book import CenterBook, CenterEntry
 from closebell.domain.intake_definitions import CenterDefinition, implied_center
+from closebell.domain.intake_report import Result
 from closebell.domain.invoice import Centre, Invoice
 from closebell.domain.money import Currency
 from closebell.errors import Conflict
@@ -53,8 +54,8 @@ def stored(**changes: Any) -> dict[str, CenterEntry]:
 
 def test_a_definition_creates_once() -> None:
     book = CenterBook({})
-    assert book.define(definition(7, name="Bellevue"))
-    assert not book.define(definition(7, name="Bellevue"))
+    assert book.define(definition(7, name="Bellevue")) is Result.CREATED
+    assert book.define(definition(7, name="Bellevue")) is Result.UNCHANGED
     (entry,) = book.created
     assert (entry.centre.name, entry.first, entry.next, entry.is_stub) == ("Bellevue", 7, 7, False)
 
@@ -81,7 +82,7 @@ def test_a_second_definition_must_agree(changes: dict[str, Any], named: str) -> 
 
 def test_a_stub_is_completed() -> None:
     book = CenterBook(stored())
-    assert book.define(definition(50, name="Bellevue", time_zone="Asia/Kolkata"))
+    assert book.define(definition(50, name="Bellevue", time_zone="Asia/Kolkata")) is Result.CREATED
     (entry,) = book.changed
     assert (entry.centre.name, entry.first, entry.next, entry.is_stub) == ("Bellevue", 50, 50, False)
 
@@ -90,7 +91,7 @@ def test_a_stub_keeps_the_currency_of_its_invoices() -> None:
     euro = definition(currency=Currency.of("EUR"))
     with pytest.raises(Conflict, match="already has invoices"):
         CenterBook(stored()).define(euro)
-    assert CenterBook(stored(has_invoices=False)).define(euro)
+    assert CenterBook(stored(has_invoices=False)).define(euro) is Result.CREATED
 
 
 def test_a_stub_that_gave_receipts_keeps_its_numbering() -> None:
@@ -100,7 +101,7 @@ def test_a_stub_that_gave_receipts_keeps_its_numbering() -> None:
     with pytest.raises(Conflict, match="receipt_prefix"):
         CenterBook(issued, {ID: ["X9"]}).define(definition(receipt_prefix="X"))
     book = CenterBook(issued)
-    assert book.define(definition(name="Bellevue"))
+    assert book.define(definition(name="Bellevue")) is Result.CREATED
     assert (book.changed[0].first, book.changed[0].next) == (1, 5)
 
 
@@ -120,14 +121,14 @@ def test_an_invoice_loaded_as_open_moves_nothing() -> None:
 
 def test_a_definition_after_history_agrees_with_the_one_before_it() -> None:
     moved = stored(is_stub=False, first=2651, next=2651)
-    assert not CenterBook(moved, {ID: ["R2650"]}).define(definition(1))
+    assert CenterBook(moved, {ID: ["R2650"]}).define(definition(1)) is Result.UNCHANGED
     with pytest.raises(Conflict, match="next_receipt_number"):
         CenterBook(moved, {ID: ["R2649"]}).define(definition(1))
 
 
 def test_a_stub_is_completed_beyond_history_whatever_the_definition_says() -> None:
     book = CenterBook(stored(first=2651, next=2651), {ID: ["R2650", "X7000"]})
-    assert book.define(definition(1, receipt_prefix="X"))
+    assert book.define(definition(1, receipt_prefix="X")) is Result.CREATED
     assert book.changed[0].next == 7001
 
 

@@ -14,7 +14,7 @@ from closebell.domain import closing
 from closebell.domain.closing import Blocker, Remedy
 from closebell.domain.invoice import Invoice, Tender, TransactionState
 from closebell.errors import RefusalCode
-from closebell.testing import a_payment, a_tip, an_appointment, an_invoice, guid_of
+from closebell.testing import NOON, a_payment, a_tip, an_appointment, an_invoice, guid_of
 
 TODAY = date(2026, 1, 5)
 GROUP = guid_of("group")
@@ -46,6 +46,12 @@ def test_a_member_of_a_group_may_not() -> None:
     assert blocker.code is RefusalCode.GROUP_INVOICE
     assert GROUP in blocker.detail
     assert blocker.remedy is Remedy.UNGROUP
+
+
+def test_a_cancelled_invoice_may_not_however_well_it_is_paid() -> None:
+    blocker = only(paid(cancelled_at=NOON))
+    assert (blocker.code, blocker.detail) == (RefusalCode.COULD_NOT_BE_CLOSED, "The invoice was cancelled.")
+    assert blocker.remedy is Remedy.SELL_AGAIN
 
 
 @pytest.mark.parametrize(
@@ -165,6 +171,7 @@ def test_the_order_of_the_rules_is_the_contracts() -> None:
         a_payment(100, name="points", tender=Tender.LOYALTY_POINTS, tip=5),
         a_payment(1, name="pending", state=TransactionState.PENDING),
         group_invoice_id=GROUP,
+        cancelled_at=NOON,
         appointments=(an_appointment(start_time="2026-02-01T00:00:00"),),
         ssg_amount=1,
         loyalty_cap_amount=0,
@@ -172,6 +179,7 @@ def test_the_order_of_the_rules_is_the_contracts() -> None:
     assert broken(worst) == [rule for rule in ORDER if rule != "must_not_be_overpaid"]
     assert [blocker.code.wire_code for blocker in closing.check(worst, today=TODAY)] == [
         492,
+        719,
         1113,
         419,
         419,
@@ -201,6 +209,7 @@ def invoices(draw: st.DrawFn) -> Invoice:
         total=draw(amounts),
         transactions=tuple(payments),
         group_invoice_id=draw(st.sampled_from([None, None, GROUP])),
+        cancelled_at=draw(st.sampled_from([None, None, NOON])),
         ssg_amount=draw(st.sampled_from([0, 100])),
         fee_amount=draw(st.sampled_from([0, 50])),
         loyalty_cap_amount=draw(st.sampled_from([None, 0, 30000])),

@@ -110,7 +110,7 @@ async def test_a_payment_comes_last_and_goes_with_its_tips(database: Database, f
     more = a_payment(5, name="more")
     await database.write(put, before)
 
-    await database.write(invoice_rows.add_transaction, before, more, additional_data="note", collected_by_id=None)
+    await database.write(invoice_rows.add_transaction, before, more)
     paid = (await database.read(invoices.load, [before.id]))[before.id]
     assert paid == replace(before, transactions=(*before.transactions, more))
 

@@ -100,8 +100,17 @@ def _definitions(connection: Connection) -> set[Any]:
 
 
 def _parts(sql: str) -> list[str]:
-    """The lines of a CREATE statement; in which order it names its constraints means nothing."""
-    return [re.sub(r"\s+", " ", line).strip(" ,") for line in sql.splitlines()]
+    """What a CREATE statement lists between its outer parentheses; in which order means nothing."""
+    opening, _, rest = sql.partition("(")
+    inside, _, closing = rest.rpartition(")")
+    parts, depth = [""], 0
+    for character in inside:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [re.sub(r"\s+", " ", part).strip() for part in (opening, *parts, closing)]
 
 
 async def test_the_feed_begins_before_its_first_event(database: Database) -> None:

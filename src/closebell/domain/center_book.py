@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from closebell.domain.intake_definitions import CenterDefinition
+from closebell.domain.intake_report import Result
 from closebell.domain.invoice import Centre, Invoice
 from closebell.errors import Conflict
 
@@ -62,6 +63,11 @@ class CenterBook:
             and replace(stored, has_invoices=entry.has_invoices) != entry
         ]
 
+    @property
+    def renumbered(self) -> list[CenterEntry]:
+        """Those of them whose receipts begin elsewhere now."""
+        return [entry for entry in self.changed if entry.next != self._stored[entry.centre.id].next]
+
     def find(self, center_id: str) -> CenterEntry | None:
         """The centre, if anything is known of it."""
         return self._entries.get(center_id)
@@ -70,8 +76,8 @@ class CenterBook:
         """Note a centre that was referred to; one that is known stays as it is."""
         self._entries.setdefault(centre.id, CenterEntry(centre=centre))
 
-    def define(self, definition: CenterDefinition) -> bool:
-        """Take a definition; False when it says what is known already.
+    def define(self, definition: CenterDefinition) -> Result:
+        """Take a definition of a new centre, of a stub, or of one that is known: its settings may change.
 
         Errors: Conflict naming the first thing it contradicts.
         """
@@ -80,12 +86,14 @@ class CenterBook:
         first = self._first_after_history(definition)
         if known is None:
             self._entries[centre.id] = CenterEntry(centre=centre, first=first, next=first, is_stub=False)
-            return True
-        if not known.is_stub:
-            _must_agree(known, centre, definition.next_receipt_number, first)
-            return False
-        self._entries[centre.id] = self._completed(known, centre, definition.next_receipt_number, first)
-        return True
+            return Result.CREATED
+        if known.is_stub:
+            self._entries[centre.id] = self._completed(known, centre, definition.next_receipt_number, first)
+            return Result.CREATED
+        _must_agree(known, centre, definition.next_receipt_number, first)
+        settled = replace(known, centre=replace(known.centre, **definition.settings))
+        self._entries[centre.id] = settled
+        return Result.UNCHANGED if settled == known else Result.UPDATED
 
     def for_invoice(self, implied: Centre, *, says_currency: bool) -> Centre:
         """The centre an invoice belongs to: as known, else as the invoice implies it.

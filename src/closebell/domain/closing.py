@@ -23,6 +23,7 @@ class Remedy(enum.Enum):
     PAY = "take a payment of the missing amount"
     REMOVE_PAYMENT = "remove a payment"
     ASSIGN_TIPS = "assign the tips to employees"
+    SELL_AGAIN = "make a new invoice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,18 @@ def must_not_be_grouped(invoice: Invoice, today: date) -> Blocker | None:
         detail=f"The invoice belongs to group invoice {invoice.group_invoice_id}.",
         remedy=Remedy.UNGROUP,
         rows=(invoice.group_invoice_id,),
+    )
+
+
+def must_not_be_cancelled(invoice: Invoice, today: date) -> Blocker | None:
+    """719: what was called off stays so; there is nothing to close."""
+    if not invoice.is_cancelled:
+        return None
+    return Blocker(
+        rule="must_not_be_cancelled",
+        code=RefusalCode.COULD_NOT_BE_CLOSED,
+        detail="The invoice was cancelled.",
+        remedy=Remedy.SELL_AGAIN,
     )
 
 
@@ -211,6 +224,7 @@ def must_have_nothing_pending(invoice: Invoice, today: date) -> Blocker | None:
 
 RULES: tuple[Rule, ...] = (
     must_not_be_grouped,
+    must_not_be_cancelled,
     must_have_no_future_appointment,
     must_be_fully_paid,
     must_have_service_charge_paid,

@@ -38,7 +38,13 @@ class TransactionState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Centre:
-    """A place of business: its clock, its currency and how it numbers its papers."""
+    """A place of business: its clock, its currency, how it numbers its papers and what it adds to a bill.
+
+    Shape:  `gstin` is its tax registration, empty without one.
+    Units:  totals are rounded to `rounding_unit` minor units, the smallest coin. `ssg_rate` and `fee_rate` are the
+            service charge and the environment fee in percent of the services' net; `loyalty_cap_rate` is the most
+            that points may pay, in percent of the total, None for no limit.
+    """
 
     id: str
     name: str
@@ -47,6 +53,14 @@ class Centre:
     currency_id: int
     receipt_prefix: str
     invoice_prefix: str
+    organization_id: str | None = None
+    code: str = ""
+    rounding_unit: Minor = 1
+    ssg_rate: Decimal = Decimal(0)
+    fee_rate: Decimal = Decimal(0)
+    loyalty_cap_rate: Decimal | None = None
+    allows_discounts: bool = True
+    gstin: str = ""
 
     def today(self, now: datetime) -> date:
         """The date on the centre's wall at the instant `now`."""
@@ -56,6 +70,10 @@ class Centre:
     def zone(self) -> tzinfo:
         """The centre's time zone."""
         return ZoneInfo(self.time_zone)
+
+    def wall_time(self, now: datetime) -> str:
+        """What the centre's clock shows at the instant `now`, without its zone."""
+        return now.astimezone(self.zone).replace(tzinfo=None).isoformat(timespec="seconds")
 
     def receipt(self, number: int) -> str:
         """The receipt number as it is printed.
@@ -81,9 +99,25 @@ class Guest:
     email: str = ""
 
 
+class ItemType(enum.IntEnum):
+    """The contract's number for what kind of thing a line sells."""
+
+    SERVICE = 0
+    PRODUCT = 2
+    MEMBERSHIP = 3
+    PACKAGE = 4
+    DAY_PACKAGE = 5
+    CARD = 6
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One thing sold: a service, product, membership, package or card (`type` is the contract's item type)."""
+    """One thing sold: a service, product, membership, package or card (`type` is the contract's item type).
+
+    Shape: `unit_price` and `tax_rate` are the terms it was sold at, None on a line that was imported; `refund_of_id`
+           is the line that a refund takes back, `redeemed_from_id` the guest's account that paid for a service.
+    Units: `tax_rate` is in percent.
+    """
 
     id: str
     item_id: str
@@ -98,6 +132,11 @@ class Line:
     quantity: Decimal
     sale_by_id: str | None
     therapist_name: str
+    unit_price: Minor | None = None
+    tax_rate: Decimal | None = None
+    is_tax_included: bool = False
+    refund_of_id: str | None = None
+    redeemed_from_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +170,8 @@ class Appointment:
 class Transaction:
     """Money that was tendered; one tender may carry a payment, a tip, a service charge and a fee.
 
+    Shape: `account_id` is the guest's card or points that paid, `points` how many of them; `refund_of_id` is the
+           tender that a refund gives back; `processor` names who moves the money of a card, by its own reference.
     Units: `amount_paid` is without the tip; `total_amount_paid` is everything the guest handed over.
     """
 
@@ -149,6 +190,14 @@ class Transaction:
     payment_date: str
     center_id: str
     center_name: str
+    additional_data: str = ""
+    collected_by_id: str | None = None
+    cash_register_id: str | None = None
+    refund_of_id: str | None = None
+    account_id: str | None = None
+    points: int | None = None
+    processor: str = ""
+    processor_reference: str = ""
 
     @property
     def total_amount_paid(self) -> Minor:
@@ -206,6 +255,12 @@ class Invoice:
     closed_at: datetime | None = None
     closed_by_id: str | None = None
     close_sequence: int = 0
+    notes: str = ""
+    created_by_id: str | None = None
+    cancelled_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    refund_of_id: str | None = None
+    campaign_id: str | None = None
 
     @property
     def currency(self) -> Currency:
@@ -216,6 +271,11 @@ class Invoice:
     def is_closed(self) -> bool:
         """Whether it is settled and immutable."""
         return self.closed_at is not None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether everything on it was called off; it will never close."""
+        return self.cancelled_at is not None
 
     @property
     def settled(self) -> tuple[Transaction, ...]:

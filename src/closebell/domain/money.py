@@ -59,6 +59,16 @@ class Currency:
             )
         return known
 
+    @property
+    def name(self) -> str:
+        """What it is called in English.
+
+        >>> Currency.of("JPY").name
+        'Yen'
+        """
+        name: str = iso4217.Currency(self.code).currency_name
+        return name
+
     def minor(self, amount: Decimal, *, field: str) -> Minor:
         """The amount in minor units, exactly.
 
@@ -87,12 +97,7 @@ class Currency:
         >>> Currency.of("USD").wire(48850), Currency.of("USD").wire(10000), Currency.of("JPY").wire(500)
         (Decimal('488.5'), Decimal('100'), Decimal('500'))
         """
-        unit: int = 10**self.decimals
-        if minor % unit == 0:
-            return Decimal(minor // unit)
-        sign = "-" if minor < 0 else ""
-        major, fraction = divmod(abs(minor), unit)
-        return Decimal(f"{sign}{major}.{fraction:0{self.decimals}d}".rstrip("0"))
+        return _wire(minor, self.decimals)
 
     def digits(self, minor: Minor) -> str:
         """The amount for a person, with all its decimals.
@@ -109,25 +114,45 @@ class Currency:
         return f"{self.digits(minor)} {self.code}"
 
 
+WIRE_AMOUNTS_KEPT = 16_384
+"""Amounts whose wire form is remembered: zero and the prices of a catalogue recur on every page."""
+
+
+@functools.lru_cache(maxsize=WIRE_AMOUNTS_KEPT)
+def _wire(minor: Minor, decimals: int) -> Decimal:
+    unit: int = 10**decimals
+    if minor % unit == 0:
+        return Decimal(minor // unit)
+    sign = "-" if minor < 0 else ""
+    major, fraction = divmod(abs(minor), unit)
+    return Decimal(f"{sign}{major}.{fraction:0{decimals}d}".rstrip("0"))
+
+
 _AMOUNT_FIELDS = (
     "amount|tip_amount|sales|tax|final|discount|net_price|rounding_adjustment|sum_total|ssg_amount|fee_amount|"
-    "loyalty_cap_amount|amount_paid|total_amount_paid|cash_back_amount|quantity"
+    "loyalty_cap_amount|amount_paid|total_amount_paid|cash_back_amount|quantity|price|balance|minimum|rounding_unit|"
+    "tax_rate|ssg_rate|fee_rate|loyalty_cap_rate|percent|exchange_rate|amount_tendered"
 )
-_QUOTED = re.compile(rb'"(%b)"\s*:\s*"((?:[^"\\]|\\.)*)"' % _AMOUNT_FIELDS.encode())
 _PLAIN = re.compile(rb"[0-9A-Za-z.+-]*")
 
 
-def must_be_plainly_written(json_bytes: bytes) -> None:
+@functools.cache
+def _quoted(fields: str) -> re.Pattern[bytes]:
+    return re.compile(rb'"(%b)"\s*:\s*"((?:[^"\\]|\\.)*)"' % fields.encode())
+
+
+def must_be_plainly_written(json_bytes: bytes, *, fields: str = _AMOUNT_FIELDS) -> None:
     """Accept an amount that came as a string only if it is written with the characters of a number.
 
     Decoders of decimals read more: `"1_0"` is ten to them, and so are digits of other scripts. What is written so and
     is still no amount, they refuse themselves.
 
+    Shape:  `fields` are the names under which amounts come, between bars; they are names of nothing else.
     Errors: InvalidInput naming the field.
 
     >>> must_be_plainly_written(b'{"amount": "12.50", "note": "1_0"}')
     """
-    for quoted in _QUOTED.finditer(json_bytes):
+    for quoted in _quoted(fields).finditer(json_bytes):
         if not _PLAIN.fullmatch(quoted[2]):
             written = quoted[2].decode("utf-8", "replace")
             raise InvalidInput(quoted[1].decode(), f'"{written:.40}" is not an amount; write a decimal number')

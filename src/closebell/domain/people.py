@@ -18,6 +18,8 @@ class Employee:
     first_name: str = ""
     last_name: str = ""
     center_id: str | None = None
+    code: str = ""
+    is_active: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +52,19 @@ class GuestEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogItem:
-    """Something sold: its name, the contract's item type, and its code."""
+    """Something sold: its name, the contract's item type, and its code.
+
+    Shape: `is_retail` is False for a product that is used up and not sold; `validity_days` is how long what it gives
+           a guest is good for, None for ever.
+    """
 
     id: str
     name: str = ""
     type: int = 0
     code: str = ""
+    is_retail: bool = True
+    duration_minutes: int = 0
+    validity_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

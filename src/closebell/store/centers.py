@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from closebell.domain.invoice import Centre
 from closebell.domain.money import Currency
@@ -17,7 +18,7 @@ _CENTERS = select(tables.centers).where(among(tables.centers.c.id))
 
 def load(connection: Connection, ids: Iterable[str]) -> dict[str, Centre]:
     """The centres, by id; an id that names none is absent."""
-    return {row.id: _centre(row) for row in rows(connection, ids).values()}
+    return {row.id: centre_of(row) for row in rows(connection, ids).values()}
 
 
 def rows(connection: Connection, ids: Iterable[str]) -> dict[str, Row[Any]]:
@@ -25,7 +26,8 @@ def rows(connection: Connection, ids: Iterable[str]) -> dict[str, Row[Any]]:
     return {row.id: row for row in connection.execute(_CENTERS, {"ids": listed(ids)}).all()}
 
 
-def _centre(row: Row[Any]) -> Centre:
+def centre_of(row: Row[Any]) -> Centre:
+    """The centre that a stored row describes."""
     return Centre(
         id=row.id,
         name=row.name,
@@ -34,6 +36,14 @@ def _centre(row: Row[Any]) -> Centre:
         currency_id=row.currency_id,
         receipt_prefix=row.receipt_prefix,
         invoice_prefix=row.invoice_prefix,
+        organization_id=row.organization_id,
+        code=row.code,
+        rounding_unit=row.rounding_unit,
+        ssg_rate=row.ssg_rate,
+        fee_rate=row.fee_rate,
+        loyalty_cap_rate=row.loyalty_cap_rate,
+        allows_discounts=row.allows_discounts,
+        gstin=row.gstin,
     )
 
 
@@ -41,7 +51,7 @@ def insert_one(connection: Connection, centre: Centre, *, first_receipt_number: 
     """Store a new centre and the counter of its receipts."""
     connection.execute(
         insert(tables.centers),
-        {"id": centre.id, **_values(centre), "first_receipt_number": first_receipt_number, "is_stub": is_stub},
+        {"id": centre.id, **columns_of(centre), "first_receipt_number": first_receipt_number, "is_stub": is_stub},
     )
     connection.execute(insert(tables.receipt_counters), {"center_id": centre.id, "next_number": first_receipt_number})
 
@@ -51,11 +61,12 @@ def define_stub(connection: Connection, centre: Centre, *, first_receipt_number:
     connection.execute(
         update(tables.centers)
         .where(tables.centers.c.id == centre.id)
-        .values(**_values(centre), first_receipt_number=first_receipt_number, is_stub=False)
+        .values(**columns_of(centre), first_receipt_number=first_receipt_number, is_stub=False)
     )
 
 
-def _values(centre: Centre) -> dict[str, Any]:
+def columns_of(centre: Centre) -> dict[str, Any]:
+    """What is stored of a centre, its id and its numbering aside."""
     return {
         "name": centre.name,
         "time_zone": centre.time_zone,
@@ -63,6 +74,14 @@ def _values(centre: Centre) -> dict[str, Any]:
         "currency_id": centre.currency_id,
         "receipt_prefix": centre.receipt_prefix,
         "invoice_prefix": centre.invoice_prefix,
+        "organization_id": centre.organization_id,
+        "code": centre.code,
+        "rounding_unit": centre.rounding_unit,
+        "ssg_rate": centre.ssg_rate,
+        "fee_rate": centre.fee_rate,
+        "loyalty_cap_rate": centre.loyalty_cap_rate,
+        "allows_discounts": centre.allows_discounts,
+        "gstin": centre.gstin,
     }
 
 
@@ -93,6 +112,32 @@ _ADVANCE = (
     .values(next_number=_counters.next_number + bindparam("count"))
     .returning(_counters.next_number)
 )
+
+
+def take_invoice_number(connection: Connection, center_id: str) -> int:
+    """The next number of the centre's invoices; the row stays locked until the transaction ends."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(tables.invoice_counters).values(center_id=center_id, next_number=2)
+    number: int = connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["center_id"], set_={"next_number": tables.invoice_counters.c.next_number + 1}
+        ).returning(tables.invoice_counters.c.next_number)
+    ).scalar_one()
+    return number - 1
+
+
+def pass_invoice_numbers(connection: Connection, numbers: Mapping[str, int]) -> None:
+    """See to it that the centres give no invoice number up to these, which invoices brought along."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(tables.invoice_counters)
+    known, said = tables.invoice_counters.c.next_number, statement.excluded.next_number
+    for center_id in sorted(numbers):
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["center_id"], set_={"next_number": case((known < said, said), else_=known)}
+            ),
+            {"center_id": center_id, "next_number": numbers[center_id] + 1},
+        )
 
 
 def take_receipt_numbers(connection: Connection, counts: Mapping[str, int]) -> dict[str, int]:

@@ -14,10 +14,8 @@ from sqlalchemy import Connection, Row, Select, Table, bindparam, exists, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 from closebell.domain.center_book import CenterEntry
-from closebell.domain.invoice import Centre
-from closebell.domain.money import Currency
 from closebell.domain.people import CatalogItem, CustomPayment, Employee, GuestEntry
-from closebell.store import tables
+from closebell.store import centers, tables
 from closebell.store.statements import among, listed
 
 V = TypeVar("V", Employee, GuestEntry, CatalogItem, CustomPayment)
@@ -177,15 +175,7 @@ def _entries(connection: Connection, statement: Select[Any], ids: Iterable[str])
 
 def _entry(row: Row[Any]) -> CenterEntry:
     return CenterEntry(
-        centre=Centre(
-            id=row.id,
-            name=row.name,
-            time_zone=row.time_zone,
-            currency=Currency.of(row.currency),
-            currency_id=row.currency_id,
-            receipt_prefix=row.receipt_prefix,
-            invoice_prefix=row.invoice_prefix,
-        ),
+        centre=centers.centre_of(row),
         first=row.first_receipt_number,
         next=row.next_number,
         is_stub=row.is_stub,
@@ -220,7 +210,7 @@ def insert_centers(connection: Connection, entries: Sequence[CenterEntry]) -> No
 
 
 def rewrite_centers(connection: Connection, entries: Sequence[CenterEntry]) -> None:
-    """Give centres that this transaction has locked what is now known of them."""
+    """Give centres what is now known of them; the counters of their receipts stay."""
     if not entries:
         return
     rows = [
@@ -234,6 +224,12 @@ def rewrite_centers(connection: Connection, entries: Sequence[CenterEntry]) -> N
         .values({name: bindparam(f"new_{name}") for name in names}),
         rows,
     )
+
+
+def restart_receipts(connection: Connection, entries: Sequence[CenterEntry]) -> None:
+    """Begin the receipts of centres that this transaction has locked, and that have given none, elsewhere."""
+    if not entries:
+        return
     connection.execute(
         update(tables.receipt_counters)
         .where(_counters.center_id == bindparam("known_id"))
@@ -243,14 +239,8 @@ def rewrite_centers(connection: Connection, entries: Sequence[CenterEntry]) -> N
 
 
 def _center_values(entry: CenterEntry) -> dict[str, Any]:
-    centre = entry.centre
     return {
-        "name": centre.name,
-        "time_zone": centre.time_zone,
-        "currency": centre.currency.code,
-        "currency_id": centre.currency_id,
-        "receipt_prefix": centre.receipt_prefix,
-        "invoice_prefix": centre.invoice_prefix,
+        **centers.columns_of(entry.centre),
         "first_receipt_number": entry.first,
         "is_stub": entry.is_stub,
     }

@@ -33,12 +33,9 @@ def insert_many(connection: Connection, imported: Sequence[Imported], *, now: da
     """Store new invoices with all that hangs on them; one that is closed is stored open and then frozen."""
     if not imported:
         return
-    connection.execute(insert(tables.invoices), [_invoice_row(one, now) for one in imported])
     invoices = [one.invoice for one in imported]
-    _insert_children(connection, tables.invoice_lines, invoices, _line_rows)
-    _insert_children(connection, tables.appointments, invoices, _appointment_rows)
-    _insert_children(connection, tables.transactions, invoices, _transaction_rows)
-    _insert_children(connection, tables.employee_tips, invoices, _tip_rows)
+    connection.execute(insert(tables.invoices), [_invoice_row(one.invoice, now, digest=one.digest) for one in imported])
+    _insert_all_children(connection, invoices)
     closed = [
         {"invoice": i.id, "at": i.closed_at, "receipt": i.receipt_number} for i in invoices if i.closed_at is not None
     ]
@@ -53,6 +50,20 @@ _FREEZE = (
 )
 
 
+def insert_new(connection: Connection, invoice: Invoice, *, now: datetime) -> None:
+    """Store an open invoice that is made here, with all that hangs on it."""
+    assert not invoice.is_closed, "an invoice begins open"
+    connection.execute(insert(tables.invoices), _invoice_row(invoice, now, digest=None))
+    _insert_all_children(connection, [invoice])
+
+
+def _insert_all_children(connection: Connection, invoices: Sequence[Invoice]) -> None:
+    _insert_children(connection, tables.invoice_lines, invoices, _line_rows)
+    _insert_children(connection, tables.appointments, invoices, _appointment_rows)
+    _insert_children(connection, tables.transactions, invoices, _transaction_rows)
+    _insert_children(connection, tables.employee_tips, invoices, _tip_rows)
+
+
 def _insert_children(
     connection: Connection,
     table: Table,
@@ -64,8 +75,7 @@ def _insert_children(
         connection.execute(insert(table), rows)
 
 
-def _invoice_row(one: Imported, now: datetime) -> dict[str, Any]:
-    invoice = one.invoice
+def _invoice_row(invoice: Invoice, now: datetime, *, digest: bytes | None) -> dict[str, Any]:
     return {
         "id": invoice.id,
         "center_id": invoice.centre.id,
@@ -90,8 +100,14 @@ def _invoice_row(one: Imported, now: datetime) -> dict[str, Any]:
         "closed_at": None,
         "closed_by_id": invoice.closed_by_id,
         "close_sequence": 0,
-        "import_digest": one.digest,
+        "import_digest": digest,
         "created_at": now,
+        "notes": invoice.notes,
+        "created_by_id": invoice.created_by_id,
+        "cancelled_at": invoice.cancelled_at,
+        "confirmed_at": invoice.confirmed_at,
+        "refund_of_id": invoice.refund_of_id,
+        "campaign_id": invoice.campaign_id,
     }
 
 
@@ -110,7 +126,8 @@ def _appointment_rows(invoice: Invoice) -> list[dict[str, Any]]:
 
 def _transaction_rows(invoice: Invoice) -> list[dict[str, Any]]:
     return [
-        _transaction_row(invoice.id, position, transaction) for position, transaction in enumerate(invoice.transactions)
+        {"invoice_id": invoice.id, "position": position, **_fields(transaction)}
+        for position, transaction in enumerate(invoice.transactions)
     ]
 
 
@@ -121,42 +138,59 @@ def _tip_rows(invoice: Invoice) -> list[dict[str, Any]]:
     ]
 
 
-def _transaction_row(
-    invoice_id: str,
-    position: int,
-    transaction: Transaction,
-    *,
-    additional_data: str = "",
-    collected_by_id: str | None = None,
-) -> dict[str, Any]:
-    return {
-        "invoice_id": invoice_id,
-        "position": position,
-        "additional_data": additional_data,
-        "collected_by_id": collected_by_id,
-        **_fields(transaction),
-    }
-
-
 def _fields(value: Line | Appointment | Transaction | EmployeeTip) -> dict[str, Any]:
     """A value's fields under their own names, which are the columns' names too."""
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def add_transaction(
-    connection: Connection,
-    invoice: Invoice,
-    transaction: Transaction,
-    *,
-    additional_data: str,
-    collected_by_id: str | None,
-) -> None:
+def add_transaction(connection: Connection, invoice: Invoice, transaction: Transaction) -> None:
     """Store one more tender on an open invoice that this transaction has locked."""
     position = next_position(connection, tables.transactions, invoice.id)
-    row = _transaction_row(
-        invoice.id, position, transaction, additional_data=additional_data, collected_by_id=collected_by_id
+    connection.execute(
+        insert(tables.transactions), {"invoice_id": invoice.id, "position": position, **_fields(transaction)}
     )
-    connection.execute(insert(tables.transactions), row)
+
+
+def save(connection: Connection, before: Invoice, after: Invoice) -> None:
+    """Write what has changed about an open invoice, its lines and its appointments included.
+
+    Shape: `before` is what this transaction has read under the lock. Tenders and tips have functions of their own.
+    """
+    assert not after.is_closed, "closing is written by mark_closed"
+    _save_rows(connection, tables.invoice_lines, after.id, before.lines, after.lines)
+    _save_rows(connection, tables.appointments, after.id, before.appointments, after.appointments)
+    changed = {name: getattr(after, name) for name in _EDITED if getattr(after, name) != getattr(before, name)}
+    if changed:
+        connection.execute(update(tables.invoices).where(tables.invoices.c.id == after.id).values(changed))
+
+
+_EDITED = (
+    *("net_price", "tax", "rounding_adjustment", "sum_total", "ssg_amount", "fee_amount", "loyalty_cap_amount"),
+    *("lock", "notes", "group_invoice_id", "cancelled_at", "confirmed_at", "campaign_id"),
+)
+
+
+def _save_rows(
+    connection: Connection,
+    table: Table,
+    invoice_id: str,
+    before: Sequence[Line] | Sequence[Appointment],
+    after: Sequence[Line] | Sequence[Appointment],
+) -> None:
+    was, now = {row.id: row for row in before}, {row.id: row for row in after}
+    ours = table.c.invoice_id == invoice_id
+    for row_id in was.keys() - now.keys():
+        connection.execute(delete(table).where(ours, table.c.id == row_id))
+    for row_id, row in now.items():
+        if row_id in was and was[row_id] != row:
+            connection.execute(update(table).where(ours, table.c.id == row_id).values(_fields(row)))
+    added = [row for row_id, row in now.items() if row_id not in was]
+    if added:
+        first = next_position(connection, table, invoice_id)
+        connection.execute(
+            insert(table),
+            [{"invoice_id": invoice_id, "position": first + index, **_fields(row)} for index, row in enumerate(added)],
+        )
 
 
 def next_position(connection: Connection, table: Table, invoice_id: str) -> int:

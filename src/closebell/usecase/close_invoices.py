@@ -10,17 +10,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
 from closebell.clock import Clock, Luck
 from closebell.domain import closing, event
+from closebell.domain.caller import OPERATOR, Caller
 from closebell.domain.endpoint import Endpoint
-from closebell.domain.identifiers import object_id
-from closebell.domain.invoice import Invoice
+from closebell.domain.invoice import Invoice, ItemType
 from closebell.errors import ClosebellError, InvalidInput, Refusal, RefusalCode
-from closebell.store import centers, deliveries, directory, endpoints, events, invoice_rows, invoices
+from closebell.store import accounts, centers, directory, endpoints, events, invoice_rows, invoices
 from closebell.store.deliveries import LeaseOffer, NewDelivery
+from closebell.usecase.tell import News, tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class CloseCommand:
 
     invoice_id: str
     closed_by_id: str | None = None
+    caller: Caller = OPERATOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,8 @@ def close_invoices(
         elif not decision.is_closed and decision.id not in to_close:
             to_close[decision.id] = command
             closers.add(index)
-    done = _close(connection, [(found[key], command) for key, command in to_close.items()], clock, luck, offer)
+    ready = [(found[key], command.closed_by_id) for key, command in to_close.items()]
+    done = settle(connection, ready, clock=clock, luck=luck, offer=offer)
     final = {**found, **{invoice.id: invoice for invoice in done.closed}}
     answers = tuple(
         refused.get(index) or _answer(command, final[command.invoice_id], again=index not in closers)
@@ -90,6 +94,8 @@ def _decide(
     """The invoice when it is closed or may be; otherwise the first thing that is in the way."""
     if invoice is None:
         return Refusal(RefusalCode.INVOICE_NOT_FOUND, f"No invoice has the id {command.invoice_id}.")
+    if not command.caller.reaches(invoice.centre.id):
+        return Refusal(RefusalCode.CANNOT_ACCESS, f"The caller is not bound to centre {invoice.centre.id}.")
     if command.closed_by_id is not None and command.closed_by_id not in known_employees:
         return InvalidInput(
             "closed_by_id", f"{command.closed_by_id} is not an employee Closebell knows; import it first"
@@ -112,7 +118,7 @@ def _answer(command: CloseCommand, invoice: Invoice, *, again: bool) -> Closed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Done:
+class Settled:
     """What was written: the invoices as they are now, the deliveries that were made, and for whom."""
 
     closed: Sequence[Invoice] = ()
@@ -120,53 +126,59 @@ class _Done:
     listeners: tuple[Endpoint, ...] = ()
 
 
-def _close(
+def settle(
     connection: Connection,
-    ready: Sequence[tuple[Invoice, CloseCommand]],
+    ready: Sequence[tuple[Invoice, str | None]],
+    *,
     clock: Clock,
     luck: Luck,
-    offer: LeaseOffer,
-) -> _Done:
-    """Number, freeze and tell invoices that may close; the counters are the last locks taken."""
+    offer: LeaseOffer = LeaseOffer.NONE,
+) -> Settled:
+    """Number, freeze and tell locked invoices that may close, each with its closer; the counters are locked last."""
     if not ready:
-        return _Done()
+        return Settled()
+    _hand_over(connection, [invoice for invoice, _ in ready], clock)
     listeners = endpoints.listeners(connection, now=clock.now())
     next_number = centers.take_receipt_numbers(connection, Counter(invoice.centre.id for invoice, _ in ready))
     head = events.lock_head(connection)
     # Read after the last lock, and never before the previous close: receipts follow the order of `closed_at`.
     now = max(clock.now(), head.last_at)
     numbered: list[tuple[Invoice, int]] = []
-    for invoice, command in ready:
+    for invoice, closed_by_id in ready:
         number = next_number[invoice.centre.id]
         next_number[invoice.centre.id] += 1
-        numbered.append((_closed(invoice, command, number, now), number))
+        numbered.append((_closed(invoice, closed_by_id, number, now), number))
     closed = [invoice for invoice, _ in numbered]
     invoice_rows.mark_closed(connection, numbered)
-    told = [_event(invoice, listeners, now, luck) for invoice in closed]
-    sequences = events.append(connection, head, told)
-    made = deliveries.fan_out(connection, zip(sequences, told, strict=True), listeners, now=now, luck=luck, offer=offer)
-    return _Done(closed=closed, deliveries=tuple(made), listeners=tuple(listeners))
+    made = tell(connection, head, [_news(one) for one in closed], listeners, now=now, luck=luck, offer=offer)
+    return Settled(closed=closed, deliveries=tuple(made), listeners=tuple(listeners))
 
 
-def _closed(invoice: Invoice, command: CloseCommand, number: int, now: datetime) -> Invoice:
+_GIVES_SOMETHING: Final = frozenset({ItemType.MEMBERSHIP, ItemType.PACKAGE, ItemType.DAY_PACKAGE, ItemType.CARD})
+
+
+def _hand_over(connection: Connection, closing_now: Sequence[Invoice], clock: Clock) -> None:
+    """What was sold to be held by the guest becomes usable: cards, package units, memberships."""
+    giving = [i.id for i in closing_now if not i.is_refund and any(line.type in _GIVES_SOMETHING for line in i.lines)]
+    if giving:
+        accounts.activate(connection, accounts.issued_by(connection, giving), now=clock.now())
+
+
+def _closed(invoice: Invoice, closed_by_id: str | None, number: int, now: datetime) -> Invoice:
     return replace(
         invoice,
-        closed_by_id=command.closed_by_id,
+        closed_by_id=closed_by_id,
         receipt_number=invoice.centre.receipt(number),
         closed_at=now,
         close_sequence=invoice.close_sequence + 1,
     )
 
 
-def _event(invoice: Invoice, listeners: Sequence[Endpoint], now: datetime, luck: Luck) -> events.NewEvent:
-    event_id = object_id(at_s=int(now.timestamp()), entropy=luck.entropy(8))
-    return events.NewEvent(
-        event_id=event_id,
+def _news(invoice: Invoice) -> News:
+    return News(
         event_type=event.INVOICE_CLOSED,
+        center_id=invoice.centre.id,
+        body=lambda event_id: event.invoice_closed(invoice, event_id=event_id),
         invoice_id=invoice.id,
         close_sequence=invoice.close_sequence,
-        center_id=invoice.centre.id,
-        body=event.invoice_closed(invoice, event_id=event_id),
-        listeners=sum(endpoint.listens(event.INVOICE_CLOSED, invoice.centre.id) for endpoint in listeners),
-        created_at=now,
     )

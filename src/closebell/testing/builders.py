@@ -1,26 +1,15 @@
-"""What tests of Closebell, and of applications beside it, are made of: invoices, a clock and luck that obey.
-
-Every builder gives a whole, valid value; what matters to a test is named, the rest has a default. Identifiers follow
-from names, so the same name is the same record: `an_invoice("first")` is found again as `guid_of("invoice first")`.
-
->>> an_invoice("first", total=48800, paid=40000).transactions[0].amount_paid
-40000
->>> an_invoice("first").id == guid_of("invoice first")
-True
-"""
+"""Whole, valid values; what matters to a test is named, the rest has a default."""
 
 from __future__ import annotations
 
-import random
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, insert, select
-
+from closebell.domain.catalogue import Offer
 from closebell.domain.endpoint import Endpoint, EndpointState, HttpMethod
 from closebell.domain.event import INVOICE_CLOSED
 from closebell.domain.invoice import (
@@ -29,67 +18,20 @@ from closebell.domain.invoice import (
     EmployeeTip,
     Guest,
     Invoice,
+    ItemType,
     Line,
     Tender,
     Transaction,
     TransactionState,
 )
 from closebell.domain.money import Currency, Minor
+from closebell.domain.people import CatalogItem
+from closebell.domain.pricing import Terms
 from closebell.domain.retry import RetryPolicy
 from closebell.domain.signature import SECRET_BYTES, Secret, SignatureStyle
-from closebell.store import centers, invoice_rows, tables
-
-NOON: Final = datetime(2026, 1, 5, 12, tzinfo=UTC)
-"""When tests happen unless they say otherwise: a Monday, and the same date in most of the world."""
+from closebell.testing.time_and_luck import NOON
 
 _NAMES: Final = uuid.UUID("c105ebe1-1000-4000-8000-000000000000")
-
-
-class FixedClock:
-    """A clock that stands still until it is told to go on; with a `tick`, it goes on by itself at each look.
-
-    >>> clock = FixedClock()
-    >>> clock.advance(timedelta(minutes=5))
-    >>> clock.now().isoformat()
-    '2026-01-05T12:05:00+00:00'
-    """
-
-    def __init__(self, at: datetime = NOON, *, tick: timedelta = timedelta(0)) -> None:
-        self._at = at
-        self._tick = tick
-
-    def now(self) -> datetime:
-        """The instant it shows, aware, in UTC."""
-        shown = self._at
-        self._at += self._tick
-        return shown
-
-    def set(self, at: datetime) -> None:
-        """Show this instant from now on; earlier than before is allowed, as it is with real clocks."""
-        self._at = at.astimezone(UTC)
-
-    def advance(self, by: timedelta) -> None:
-        """Go on by so much."""
-        self._at += by
-
-
-class SeededLuck:
-    """Luck that repeats: the same seed gives the same identifiers, secrets and jitter in the same order."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self._random = random.Random(seed)  # noqa: S311 (to repeat is the point)
-
-    def entropy(self, size: int) -> bytes:
-        """That many bytes."""
-        return self._random.randbytes(size)
-
-    def guid(self) -> str:
-        """A GUID in its wire spelling."""
-        return str(uuid.UUID(bytes=self.entropy(16), version=4))
-
-    def fraction(self) -> float:
-        """A number from 0 up to and without 1."""
-        return self._random.random()
 
 
 def guid_of(name: str) -> str:
@@ -282,69 +224,26 @@ def an_endpoint(
     return replace(endpoint, **fields)
 
 
-def put(
-    connection: Connection, *invoices: Invoice, employees: Iterable[str] = (), first_receipt_number: int = 1
-) -> None:
-    """Store these invoices, and the centres, guests, employees and items that they mention; and further employees.
-
-    Shape: a unit of work for `Database.write`. An invoice with `closed_at` is stored as one imported closed.
-    """
-    for centre in {invoice.centre.id: invoice.centre for invoice in invoices}.values():
-        if not centers.load(connection, [centre.id]):
-            centers.insert_one(connection, centre, first_receipt_number=first_receipt_number, is_stub=False)
-    _add_missing(connection, tables.guests, (_guest_row(i.guest) for i in invoices if i.guest is not None))
-    mentioned = {*employees, *(id_ for invoice in invoices for id_ in _employees_of(invoice))}
-    _add_missing(connection, tables.employees, map(_employee_row, sorted(mentioned)))
-    _add_missing(connection, tables.catalog_items, (row for invoice in invoices for row in _item_rows(invoice)))
-    invoice_rows.insert_many(
-        connection, [invoice_rows.Imported(invoice=invoice, digest=b"test") for invoice in invoices], now=NOON
-    )
+def an_item(name: str = "Massage", *, kind: ItemType = ItemType.SERVICE, **fields: Any) -> CatalogItem:
+    """Something that can be sold, `guid_of("item <name>")`."""
+    item = CatalogItem(id=guid_of(f"item {name}"), name=name, type=kind, code=name.upper()[:10])
+    return replace(item, **fields)
 
 
-def put_centre(connection: Connection, centre: Centre, *, first_receipt_number: int = 1) -> None:
-    """Store a centre that no invoice mentions yet."""
-    centers.insert_one(connection, centre, first_receipt_number=first_receipt_number, is_stub=False)
-
-
-def snapshot(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, to say that nothing has changed: equal before and after."""
-    return {
-        table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
-        for table in tables.metadata.sorted_tables
-    }
-
-
-def _add_missing(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
-    wanted = {row["id"]: row for row in rows}
-    known = set(connection.execute(select(table.c.id).where(table.c.id.in_(list(wanted)))).scalars())
-    missing = [row for id_, row in wanted.items() if id_ not in known]
-    if missing:
-        connection.execute(insert(table), missing)
-
-
-def _guest_row(guest: Guest) -> dict[str, Any]:
-    return {**{name: getattr(guest, name) for name in guest.__slots__}, "center_id": None, "is_stub": False}
-
-
-def _employee_row(employee_id: str) -> dict[str, Any]:
-    return {"id": employee_id, "first_name": "Ines", "last_name": "Staff", "center_id": None, "is_stub": False}
-
-
-def _employees_of(invoice: Invoice) -> set[str]:
-    found = {invoice.closed_by_id, *(tip.employee_id for tip in invoice.employee_tips)}
-    found |= {line.sale_by_id for line in invoice.lines}
-    found |= {appointment.therapist_id for appointment in invoice.appointments}
-    return {id_ for id_ in found if id_ is not None}
-
-
-def _item_rows(invoice: Invoice) -> list[dict[str, Any]]:
-    sold = [{"id": line.item_id, "name": line.name, "type": line.type, "code": line.code} for line in invoice.lines]
-    booked = [
-        {"id": booking.service_id, "name": booking.service_name, "type": 0, "code": ""}
-        for booking in invoice.appointments
-        if booking.service_id is not None
-    ]
-    return [*booked, *sold]
+def an_offer(
+    name: str = "Massage",
+    *,
+    kind: ItemType = ItemType.SERVICE,
+    price: Minor = 10000,
+    tax_rate: str = "0",
+    is_tax_included: bool = False,
+    value: Minor | None = None,
+    benefits: Iterable[tuple[str, int]] = (),
+    **fields: Any,
+) -> Offer:
+    """The same at a price; `benefits` are the ids of services with units, `fields` further fields of the item."""
+    terms = Terms(unit_price=price, tax_rate=Decimal(tax_rate), is_tax_included=is_tax_included)
+    return Offer(item=an_item(name, kind=kind, **fields), terms=terms, value=value, benefits=tuple(benefits))
 
 
 def a_tip(amount: Minor, *, employee: str = "Ines", transaction: str | None = None) -> EmployeeTip:
