@@ -32,10 +32,10 @@ def test_the_sample_is_loaded_as_open_and_twice_is_once(cli: Cli, ready: Callabl
 
     first, second = (cli("load", sample, "--as-open") for _ in range(2))
 
-    assert (first.code, first.rows) == (0, [["invoices", "1", "0", "0"]])
+    assert (first.code, first.rows) == (0, [["invoices", "1", "0", "0", "0"]])
     assert first.err.startswith(f"closebell: centre {CENTRE_ID} is not defined: its currency is taken to be USD")
     assert second.err == ""
-    assert (second.code, second.rows) == (0, [["invoices", "0", "1", "0"]])
+    assert (second.code, second.rows) == (0, [["invoices", "0", "0", "1", "0"]])
     assert not ready(read_invoice, SAMPLE_ID).is_closed
 
 
@@ -52,14 +52,14 @@ def test_a_large_file_in_every_form(cli: Cli, ready: Callable[..., Any], form: s
 
     ended = cli("load", written("many.json", text))
 
-    assert ended.rows == [["invoices", str(count), "0", "0"]]
+    assert ended.rows == [["invoices", str(count), "0", "0", "0"]]
     assert ended.err.count("\n") == 1, "what was taken for granted about the centre is said once"
     assert ready(read_invoice, invoice_id(count - 1)).sum_total == 1000
 
 
 def test_standard_input_is_read(cli: Cli, ready: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(invoices(1)).encode())))
-    assert cli("load", "-").rows == [["invoices", "1", "0", "0"]]
+    assert cli("load", "-").rows == [["invoices", "1", "0", "0", "0"]]
 
 
 def test_what_is_refused_is_named_and_stops_nothing_else(cli: Cli, ready: Callable[..., Any]) -> None:
@@ -72,7 +72,7 @@ def test_what_is_refused_is_named_and_stops_nothing_else(cli: Cli, ready: Callab
 
     counts, bad_json, bad_date = ended.out.splitlines()
     assert ended.code == again.code == 1
-    assert counts == "invoices\t2\t0\t2"
+    assert counts == "invoices\t2\t0\t0\t2"
     assert bad_json.startswith("refused: invoice without an id, at line 2: the body is not JSON")
     assert bad_date.startswith(f"refused: invoice {invoice_id(1)}, at line 3.invoice_date: ")
     results = [json.loads(line) for line in again.out.splitlines()]
@@ -97,8 +97,8 @@ def test_definitions_come_before_what_refers_to_them() -> None:
         (b"[1, 2", "begins as a JSON array"),
         (b'{"a"', "not JSON"),
         (b'"\xff"', "not UTF-8"),
-        (b"{}", "holds no centre"),
-        (b"[]", "holds no centre"),
+        (b"{}", "holds no record"),
+        (b"[]", "holds no record"),
         (b"no json at all\nin two lines", "not JSON"),
         (b"[" * 100_000, "array"),
     ],
@@ -118,3 +118,14 @@ def test_a_file_that_cannot_be_read(cli: Cli, ready: Callable[..., Any]) -> None
 
 def test_a_database_that_is_not_ready(cli: Cli) -> None:
     refused(cli("load", written("one.json", json.dumps(invoices(1)))), 2, "run `closebell migrate`")
+
+
+def test_what_was_updated_is_told(cli: Cli, ready: Callable[..., Any]) -> None:
+    payment = {"id": CENTRE_ID, "name": "House account"}
+    cli("load", written("first.json", json.dumps({"custom_payments": [payment]})))
+    ended = cli("load", written("second.json", json.dumps({"custom_payments": [payment | {"name": "On the house"}]})))
+    assert ended.code == 0
+    assert ended.rows[0] == ["custom_payments", "0", "1", "0", "0"]
+    assert ended.out.splitlines()[1] == (
+        f"updated: custom_payment {CENTRE_ID}, at custom_payments[0]: name was House account"
+    )

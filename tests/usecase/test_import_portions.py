@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+from closebell.domain.intake_report import Kind, ReportRow
 from closebell.store.unit import Database
 from closebell.testing import NOON
 from closebell.usecase.import_portions import PORTION_RECORDS, portions
-from closebell.usecase.import_records import Kind, ReportRow, decode, import_records
+from closebell.usecase.import_records import decode, import_records
 from serving import invoice_id, invoices
 
 COUNT = 2 * PORTION_RECORDS + 7

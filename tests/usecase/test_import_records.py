@@ -13,9 +13,10 @@ from sqlalchemy import Connection, func, select, update
 
 from closebell import samples
 from closebell.domain import document
+from closebell.domain.intake_report import ImportReport, Kind, ReportRow, Result
 from closebell.store import centers, directory, invoices, tables
 from closebell.store.unit import Database
-from closebell.usecase.import_records import ImportReport, Kind, ReportRow, Result, decode, import_records
+from closebell.usecase.import_records import decode, import_records
 
 NOW = datetime(2026, 3, 11, 14, 22, 43, tzinfo=UTC)
 CENTRE = "5528ee09-5321-4153-8ca7-31c78d757dcb"
@@ -85,6 +86,8 @@ async def test_the_sample_loads_as_it_is(database: Database) -> None:
         "receipt_counters": 1,
         "employees": 1,
         "guests": 1,
+        "guest_terms": 4,
+        "invoice_counters": 1,
         "catalog_items": 3,
         "invoices": 1,
         "invoice_lines": 3,
@@ -170,7 +173,12 @@ WHOLE: dict[str, Any] = {
 async def test_a_whole_import_twice_is_there_once(database: Database) -> None:
     report = await load(database, WHOLE)
     assert results(report) == [(kind, "created") for kind in ("center", "employee", "guest", "invoice")]
-    assert report.counts[Kind.GUEST] == {Result.CREATED: 1, Result.UNCHANGED: 0, Result.REFUSED: 0}
+    assert report.counts[Kind.GUEST] == {
+        Result.CREATED: 1,
+        Result.UPDATED: 0,
+        Result.UNCHANGED: 0,
+        Result.REFUSED: 0,
+    }
     before = await database.read(everything)
     again = await load(database, WHOLE, now=NOW + timedelta(days=1))
     assert [row.result for row in again.rows] == [Result.UNCHANGED] * 4

@@ -13,15 +13,69 @@ ENDPOINT_ID: Final = "3f0a7a52-9a38-4c5f-8f3f-2c9f6f8f2b11"
 EVENT_ID: Final = "622b5b33a961750e01db6510"
 DELIVERY_ID: Final = "622b5b33a961750e01db6512"
 KEY_ID: Final = "b7c2a5b0-3b58-4d8e-9d6b-5a7e6f0c9d21"
+TOKEN_ID: Final = "EAAAAFoQQACAAAAAAAAAAQ1Cn2Y1p0yXj0kZ1m4Yk2oPz3J4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7"  # noqa: S105  # an example
+USER_ID: Final = "2b8f9c1d-6a3e-4f57-8c02-9e4d7a1b5c63"
+
+ORGANIZATION_ID: Final = "0a6f2c3d-58b1-4f0e-9a52-61f1a3f0d7c1"
+GUEST_ID: Final = "464d1eea-e19a-4880-ae4c-c2973b395981"
+SERVICE_ID: Final = "f2032f7a-033a-4806-afe0-e7c1a927d125"
+PRODUCT_ID: Final = "d1894a6a-81c1-416b-9a9d-a94c8753f96f"
+MEMBERSHIP_ID: Final = "07ca7206-14db-490a-87c7-a1fd22de3bd9"
+PACKAGE_ID: Final = "5d7ae2c0-95a4-4a52-8a39-7b7a30a5b0f3"
+GIFT_CARD_TEMPLATE_ID: Final = "a2a9c1f7-6f3a-4a6a-8f0b-94f2f62a8d10"
+LOYALTY_PROGRAM_ID: Final = "c4b8d7b1-0b0e-4f58-8c38-3f8c1a6b7e21"
+SAVED_CARD_ID: Final = "e0f3a4c5-8b1d-4a7c-9b52-2f6d1c9e8a34"
+OFFER_CODE: Final = "SPRING20"
+GIFT_CARD_NUMBER: Final = "GC-100200300"
+PREPAID_CARD_NUMBER: Final = "PC-400500600"
+OPEN_INVOICE_ID: Final = "10000000-5a10-4000-8000-000000000001"
+"""Unpaid: a service and a product."""
+PAID_INVOICE_ID: Final = "10000000-5a10-4000-8000-000000000002"
+"""Fully paid, its tip assigned: it closes."""
+CLOSED_INVOICE_ID: Final = "10000000-5a10-4000-8000-000000000003"
+"""Closed before it was imported: it can be refunded."""
+GROUPED_INVOICE_ID: Final = "10000000-5a10-4000-8000-000000000004"
+"""A member of the group invoice, paid."""
+GROUP_INVOICE_ID: Final = "1c1e3b9f-7f4e-4a64-9d0e-0c5a5c0a2c77"
+
+TOKYO_CENTER_ID: Final = "9b7d2a60-3c1e-4f5a-8d47-2e60b1c9f384"
+KUWAIT_CENTER_ID: Final = "c3e85f17-60ab-4d92-b7f4-81d05a6e2c39"
+OPEN_SERVICE_LINE_ID: Final = "11000000-5a10-4000-8000-000000000001"
+OPEN_PRODUCT_LINE_ID: Final = "11000000-5a10-4000-8000-000000000002"
+CLOSED_SERVICE_LINE_ID: Final = "13000000-5a10-4000-8000-000000000001"
+CLOSED_PRODUCT_LINE_ID: Final = "13000000-5a10-4000-8000-000000000002"
+CLOSED_CARD_TRANSACTION_ID: Final = "13000000-5a10-4000-8000-000000000011"
+CLOSED_CASH_TRANSACTION_ID: Final = "13000000-5a10-4000-8000-000000000012"
+PAID_TRANSACTION_ID: Final = "12000000-5a10-4000-8000-000000000011"
+GROUPED_TRANSACTION_ID: Final = "14000000-5a10-4000-8000-000000000011"
+OTHER_GROUPED_INVOICE_ID: Final = "10000000-5a10-4000-8000-000000000005"
+"""The group's other member, paid."""
+OTHER_OPEN_INVOICE_ID: Final = "10000000-5a10-4000-8000-000000000006"
+"""Unpaid, of another guest: a product."""
+PENDING_INVOICE_ID: Final = "10000000-5a10-4000-8000-000000000007"
+"""Of another guest: a product, and a check for it that is on its way."""
+PENDING_TRANSACTION_ID: Final = "17000000-5a10-4000-8000-000000000011"
+CAMPAIGN_ID: Final = "6e1d9b42-0f7c-4a83-95d6-3b8e2c7f1a50"
+VOUCHER_CODE: Final = "BACK-2K8M"
+"""A voucher of 15.00 USD off, from 60.00 on."""
+GIFT_CARD_ID: Final = "2f8b6d13-7a95-4c40-8e2b-d16f90c3a574"
+PACKAGE_ACCOUNT_ID: Final = "71c4e0a9-5b26-4f8d-a3e7-06d9b8f2c145"
+"""What is left of a package: four units of the service."""
 
 PATH_VALUES: Final[dict[str, str]] = {
     "invoice_id": INVOICE_ID,
-    "group_invoice_id": "1c1e3b9f-7f4e-4a64-9d0e-0c5a5c0a2c77",
+    "group_invoice_id": GROUP_INVOICE_ID,
+    "center_id": CENTER_ID,
+    "guest_id": GUEST_ID,
+    "giftcard_number": GIFT_CARD_NUMBER,
+    "invoice_item_id": OPEN_SERVICE_LINE_ID,
     "transaction_id": TRANSACTION_ID,
+    "token_id": TOKEN_ID,
     "endpoint_id": ENDPOINT_ID,
     "event_id": EVENT_ID,
     "delivery_id": DELIVERY_ID,
     "key_id": KEY_ID,
+    "user_id": USER_ID,
 }
 """An example of every parameter that stands in a path."""
 
@@ -35,9 +89,9 @@ CLOSED: Final[Document] = {
     "closed_by_id": EMPLOYEE_ID,
     "receipt_number": "R2650",
 }
-CLOSE_MANY: Final[Document] = {"invoice_ids": [INVOICE_ID], "closed_by_id": EMPLOYEE_ID}
+CLOSE_MANY: Final[Document] = {"invoice_ids": [PAID_INVOICE_ID], "closed_by_id": EMPLOYEE_ID}
 CLOSED_MANY: Final[Document] = {
-    "results": [{"invoice_id": INVOICE_ID, "is_invoice_closed": True, "receipt_number": "R2650", "error": None}],
+    "results": [{"invoice_id": PAID_INVOICE_ID, "is_invoice_closed": True, "receipt_number": "R2650", "error": None}],
     "error": None,
 }
 NOT_FULLY_PAID: Final[Document] = {
@@ -128,15 +182,8 @@ INVOICE: Final[Document] = {
     },
     "error": None,
 }
-EVENT: Final[Document] = {
-    "id": DELIVERY_ID,
-    "event_id": EVENT_ID,
-    "event_schema": "v1",
-    "event_resource": "Invoice",
-    "event_type": "Invoice.Closed",
-    "event_timestamp": "2022-03-11T14:22:43.3847040Z",
-    "data": {"invoice": {**INVOICE["invoice"], "is_closed": True, "receipt_number": "R2650"}},
-}
+_IMPORTED_GUEST_ID: Final = "5d3f1a86-2c7b-4e90-b1d4-7a8e6c5f0b12"
+_IMPORTED_INVOICE_ID: Final = "20000000-5a10-4000-8000-000000000001"
 IMPORT: Final[Document] = {
     "centers": [
         {
@@ -150,31 +197,57 @@ IMPORT: Final[Document] = {
             "invoice_prefix": "BEL1",
         }
     ],
-    "invoices": [INVOICE],
+    "guests": [{"id": _IMPORTED_GUEST_ID, "first_name": "Bea", "last_name": "New", "center_id": CENTER_ID}],
+    "items": [
+        {
+            "id": GIFT_CARD_TEMPLATE_ID,
+            "type": 6,
+            "name": "Gift card 100",
+            "code": "GIFT100",
+            "validity_days": 365,
+            "centers": [{"center_id": CENTER_ID, "price": 95, "value": 100}],
+        }
+    ],
+    "invoices": [
+        {
+            "id": _IMPORTED_INVOICE_ID,
+            "center_id": CENTER_ID,
+            "guest": {"id": _IMPORTED_GUEST_ID},
+            "invoice_date": "2022-02-30",
+            "total_price": {"sum_total": 88},
+        }
+    ],
 }
+
+
+def _imported(kind: str, record_id: str, result: str, **more: str) -> Document:
+    row = {"kind": kind, "index": 0, "id": record_id, "result": result}
+    return {**row, "code": None, "field": "", "reason": "", **more}
+
+
 IMPORTED: Final[Document] = {
     "created": 1,
-    "unchanged": 0,
+    "updated": 1,
+    "unchanged": 1,
     "refused": 1,
     "rows": [
-        {
-            "kind": "center",
-            "index": 0,
-            "id": CENTER_ID,
-            "result": "created",
-            "code": None,
-            "field": "",
-            "reason": "",
-        },
-        {
-            "kind": "invoice",
-            "index": 0,
-            "id": INVOICE_ID,
-            "result": "refused",
-            "code": "invalid_input",
-            "field": "invoices[0].invoice.invoice_date",
-            "reason": "'2022-02-30' is a date or time that does not exist",
-        },
+        _imported("center", CENTER_ID, "unchanged"),
+        _imported("guest", _IMPORTED_GUEST_ID, "created"),
+        _imported(
+            "item",
+            GIFT_CARD_TEMPLATE_ID,
+            "updated",
+            reason=f"validity_days was 730; price at {CENTER_ID} was 100.00 USD; "
+            f"centre {TOKYO_CENTER_ID} sells it no more; centre {KUWAIT_CENTER_ID} sells it no more",
+        ),
+        _imported(
+            "invoice",
+            _IMPORTED_INVOICE_ID,
+            "refused",
+            code="invalid_input",
+            field="invoices[0].invoice_date",
+            reason="'2022-02-30' is a date or time that does not exist",
+        ),
     ],
     "error": None,
 }
@@ -270,11 +343,4 @@ RECONCILIATION: Final[Document] = {
     "balanced": True,
     "reasons": [],
     "error": None,
-}
-KEY: Final[Document] = {
-    "id": KEY_ID,
-    "name": "till",
-    "hint": "4f0c1d",
-    "created_at": "2022-03-11T14:00:00Z",
-    "revoked_at": None,
 }

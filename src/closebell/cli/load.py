@@ -18,15 +18,16 @@ from closebell.cli.load_source import read_portions
 from closebell.cli.settings import DatabaseSettings
 from closebell.clock import SystemClock
 from closebell.config import Settings
+from closebell.domain.intake_report import Kind, ReportRow, Result
 from closebell.errors import MisuseError, Unavailable
 from closebell.store.unit import Database
 from closebell.usecase.import_portions import Portion
-from closebell.usecase.import_records import Kind, ReportRow, Result, import_records
+from closebell.usecase.import_records import import_records
 
 FILE_BYTES_MAX: Final = 1024**3
 """Bytes of a file that are read; it is held in memory while it is imported."""
-REFUSED_SHOWN_MAX: Final = 50
-"""Refused records that are shown one by one, and things taken for granted; `--json` shows all."""
+TOLD_MAX: Final = 50
+"""Refused and updated records that are shown one by one, each, and things assumed; `--json` shows all."""
 EXIT_REFUSED: Final = 1
 
 File = Annotated[str, Parameter(allow_leading_hyphen=True, help="The file to read, or - for standard input.")]
@@ -36,7 +37,7 @@ AsOpen = Annotated[bool, Parameter(negative="", help="Load closed invoices as op
 async def load(
     file: File, /, *, as_open: AsOpen = False, as_json: AsJson = False, settings: DatabaseSettings = Settings()
 ) -> int:
-    """Import centres, employees, guests and invoices from a JSON file.
+    """Import records from a JSON file: centres, people, what is sold and held, invoices.
 
     The file holds what POST /v1/import takes, or one captured document, or an array of invoices, or one invoice a
     line. Records go straight into the database that --database-url names; a service may be running on it. Each is
@@ -104,7 +105,7 @@ def _progress() -> Progress:
 
 
 def _report(rows: Iterable[tuple[ReportRow, str]]) -> None:
-    """How many of each kind ended how, then the refused ones; what was taken for granted goes to standard error."""
+    """How many of each kind ended how, then what was updated or refused; what was assumed goes to standard error."""
     rows = list(rows)
     counts = Counter((row.kind, row.result) for row, _ in rows)
     kinds = [kind for kind in Kind if any(counts[kind, result] for result in Result)]
@@ -113,18 +114,19 @@ def _report(rows: Iterable[tuple[ReportRow, str]]) -> None:
         as_json=False,
     )
     assumed = dict.fromkeys(row.reason for row, _ in rows if row.result is Result.CREATED and row.reason)
-    for reason in list(assumed)[:REFUSED_SHOWN_MAX]:
+    for reason in list(assumed)[:TOLD_MAX]:
         print("closebell:", reason, file=sys.stderr)
-    refused = [(row, place) for row, place in rows if row.result is Result.REFUSED]
-    for row, place in refused[:REFUSED_SHOWN_MAX]:
-        print(f"refused: {_explained(row, place)}")
-    if len(refused) > REFUSED_SHOWN_MAX:
-        print(f"and {len(refused) - REFUSED_SHOWN_MAX} more; --json shows them all")
+    for result in (Result.UPDATED, Result.REFUSED):
+        told = [(row, place) for row, place in rows if row.result is result]
+        for row, place in told[:TOLD_MAX]:
+            print(f"{result}: {_explained(row, place)}")
+        if len(told) > TOLD_MAX:
+            print(f"and {len(told) - TOLD_MAX} more; --json shows them all")
 
 
 def _explained(row: ReportRow, place: str) -> str:
     where = row.field or place
-    return f"{row.kind} {row.id or 'without an id'}, at {where}: {row.reason}"
+    return f"{row.kind} {row.id or 'without an id'}, at {where}" + (f": {row.reason}" if row.reason else "")
 
 
 def _row(row: ReportRow, place: str) -> Row:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from closebell.domain.intake_shapes import Record, Records
+from closebell.domain.intake_reading import Record, Records
 from closebell.errors import InvalidInput
 from closebell.usecase.import_portions import Portion, portions
 from closebell.usecase.import_records import decode
@@ -36,7 +36,7 @@ def read_portions(body: bytes) -> list[Portion]:
         records = decode(body)
     found = list(portions(records))
     if not found:
-        raise InvalidInput("", "the file holds no centre, employee, guest or invoice")
+        raise InvalidInput("", "the file holds no record of any kind")
     return found
 
 

@@ -7,7 +7,7 @@ import functools
 import re
 import zoneinfo
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -29,6 +29,9 @@ QUANTITY_MAX = Decimal(1_000_000_000)
 
 QUANTITY_DECIMALS_MAX = 6
 """Decimals of a quantity."""
+
+RATE_DECIMALS_MAX = 6
+"""Decimals of a rate."""
 
 
 def text(value: str | None, field: str, *, length: int = NAME_LENGTH, default: str = "") -> str:
@@ -141,12 +144,53 @@ def quantity(value: Decimal | None, field: str, *, is_refund: bool) -> Decimal:
         raise InvalidInput(field, f"is out of range; write a number up to {QUANTITY_MAX}")
     if value < 0 and not is_refund:
         raise InvalidInput(field, "is negative, which only a refund's quantity can be")
+    return _plain(value, field, QUANTITY_DECIMALS_MAX)
+
+
+def rate(value: Decimal | None, field: str, *, most: int = 100, default: Decimal = Decimal(0)) -> Decimal:
+    """A rate from zero on, without trailing zeros or exponent.
+
+    >>> rate(Decimal("10.10"), "tax_rate")
+    Decimal('10.1')
+    """
+    if value is None:
+        return default
+    if not value.is_finite() or not 0 <= value <= most:
+        raise InvalidInput(field, f"{value!s:.40} is out of range; write a number from 0 to {most}")
+    return _plain(value, field, RATE_DECIMALS_MAX)
+
+
+def _plain(value: Decimal, field: str, decimals_max: int) -> Decimal:
     if value == value.to_integral_value():
         return Decimal(int(value))
-    plain = round(value, QUANTITY_DECIMALS_MAX)
+    plain = round(value, decimals_max)
     if plain != value:
-        raise InvalidInput(field, f"has more than {QUANTITY_DECIMALS_MAX} decimals")
+        raise InvalidInput(field, f"has more than {decimals_max} decimals")
     return plain.normalize()
+
+
+def whole(value: Decimal | None, field: str, *, default: int = 0) -> int:
+    """A whole number that is not negative: points, or units of a package."""
+    if value is None:
+        return default
+    if not value.is_finite() or not 0 <= value <= INTEGER_MAX or value != value.to_integral_value():
+        raise InvalidInput(field, f"{value!s:.40} is out of range; write a whole number from 0 to {INTEGER_MAX}")
+    return int(value)
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def optional_date(value: str | None, field: str) -> date | None:
+    """The date, None when it is not said."""
+    if value is None:
+        return None
+    if not _DATE.fullmatch(value):
+        raise InvalidInput(field, f"{value!r:.60} is not a date; write YYYY-MM-DD")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise InvalidInput(field, f"{value!r} is a date that does not exist") from None
 
 
 @functools.cache

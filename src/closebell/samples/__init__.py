@@ -1,4 +1,4 @@
-"""Captured documents that ship with the package."""
+"""Captured documents that ship with the package, and a chain of salons to try things on."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def invoice_closed() -> bytes:
     True
     """
     return files(__name__).joinpath("invoice_closed.json").read_bytes()
+
+
+def salon() -> bytes:
+    """An import of three centres and all they need to sell, with invoices in every state."""
+    return files(__name__).joinpath("salon.json").read_bytes()

@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from closebell.domain import intake
 from closebell.domain.center_book import CenterBook
-from closebell.domain.intake_definitions import implied_center
+from closebell.domain.intake_definitions import EMPLOYEE_SETTINGS, EmployeeDefinition, implied_center
+from closebell.domain.intake_report import Kind, ReportRow, Result
 from closebell.domain.invoice import Invoice, Tender
 from closebell.domain.people import CatalogItem, CustomPayment, Employee, GuestEntry, named
 from closebell.errors import Conflict
 from closebell.store import directory
 from closebell.store.directory import Kept
+from closebell.store.guests import index_guests
+from closebell.usecase.import_reading import Decision, Read, decided, values
 
 P = TypeVar("P", Employee, GuestEntry)
 
 
 @dataclass(frozen=True, slots=True)
 class Register(Generic[P]):
-    """The employees or the guests of one import: what is known, and what is to be written."""
+    """The employees or the guests of one import: what is known, and what is to be written.
+
+    Shape: `settings` names what may change of somebody who was defined before.
+    """
 
     known: dict[str, Kept[P]]
-    created: dict[str, P]
-    completed: dict[str, P]
-    stubs: dict[str, P]
+    settings: AbstractSet[str] = frozenset()
+    created: dict[str, P] = field(default_factory=dict)
+    rewritten: dict[str, P] = field(default_factory=dict)
+    stubs: dict[str, P] = field(default_factory=dict)
 
-    @classmethod
-    def over(cls, stored: dict[str, Kept[P]]) -> Register[P]:
-        """A register with nothing to write yet."""
-        return cls(dict(stored), {}, {}, {})
-
-    def define(self, value: P) -> bool:
-        """Take a definition; False when it says what is known already.
+    def define(self, value: P, said: Mapping[str, Any]) -> Decision:
+        """Take a definition; `said` are the settings in it.
 
         Errors: Conflict naming the first field it contradicts, with both values.
         """
         kept = self.known.get(value.id)
-        if kept is not None and not kept.is_stub:
-            _must_agree(kept.value, value)
-            return False
-        (self.created if kept is None else self.completed)[value.id] = value
-        self.known[value.id] = Kept(value, is_stub=False)
-        return True
+        if kept is None or kept.is_stub:
+            return self._write(value, Result.CREATED)
+        _must_agree(kept.value, value, but=self.settings)
+        settled = replace(kept.value, **said)
+        return (Result.UNCHANGED, "") if settled == kept.value else self._write(settled, Result.UPDATED)
 
     def refer_to(self, value: P) -> None:
         """Note someone an invoice refers to; who is known stays as they are."""
@@ -53,51 +55,77 @@ class Register(Generic[P]):
             self.known[value.id] = Kept(value, is_stub=True)
             self.stubs[value.id] = value
 
+    def _write(self, value: P, result: Result) -> Decision:
+        is_new = value.id not in self.known or value.id in self.created
+        (self.created if is_new else self.rewritten)[value.id] = value
+        self.known[value.id] = Kept(value, is_stub=False)
+        return result, ""
 
-def employees(connection: Connection, defined: Iterable[str], invoices: Sequence[Invoice]) -> Register[Employee]:
-    """The employees that are defined or referred to, as stored; the references are noted by `refer_to_employees`."""
-    return Register.over(directory.employees(connection, {*defined, *intake.employees_named(invoices)}))
+
+def people(
+    connection: Connection,
+    book: CenterBook,
+    employees: Sequence[Read[EmployeeDefinition]],
+    guests: Sequence[Read[GuestEntry]],
+    invoices: Sequence[Invoice],
+) -> list[ReportRow]:
+    """Decide and store employees and guests, and with them the centres, which are decided already."""
+    staff = _staff(connection, [one.employee.id for one in values(employees)], invoices)
+    rows = [decided(Kind.EMPLOYEE, one, lambda said: staff.define(said.employee, said.settings)) for one in employees]
+    _refer_to_employees(staff, invoices)
+    visitors = _visitors(connection, [one.id for one in values(guests)], invoices)
+    rows += [decided(Kind.GUEST, one, lambda said: visitors.define(said, {})) for one in guests]
+    _refer_to_guests(visitors, invoices)
+    _write(connection, book, staff, visitors)
+    return rows
 
 
-def guests(connection: Connection, defined: Iterable[str], invoices: Sequence[Invoice]) -> Register[GuestEntry]:
+def _staff(connection: Connection, defined: Iterable[str], invoices: Sequence[Invoice]) -> Register[Employee]:
+    """The employees that are defined or referred to, as stored."""
+    known = directory.employees(connection, {*defined, *intake.employees_named(invoices)})
+    return Register(known, settings=EMPLOYEE_SETTINGS)
+
+
+def _visitors(connection: Connection, defined: Iterable[str], invoices: Sequence[Invoice]) -> Register[GuestEntry]:
     """The guests that are defined or referred to, as stored."""
-    return Register.over(directory.guests(connection, {*defined, *(i.guest.id for i in invoices if i.guest)}))
+    return Register(directory.guests(connection, {*defined, *(i.guest.id for i in invoices if i.guest)}))
 
 
-def refer_to_employees(register: Register[Employee], invoices: Sequence[Invoice]) -> None:
+def _refer_to_employees(register: Register[Employee], invoices: Sequence[Invoice]) -> None:
     """Note every employee of the invoices, by the name they go by there."""
     for employee_id, (name, center_id) in intake.employees_named(invoices).items():
         first_name, last_name = named(name)
         register.refer_to(Employee(id=employee_id, first_name=first_name, last_name=last_name, center_id=center_id))
 
 
-def refer_to_guests(register: Register[GuestEntry], invoices: Sequence[Invoice]) -> None:
+def _refer_to_guests(register: Register[GuestEntry], invoices: Sequence[Invoice]) -> None:
     """Note every guest of the invoices."""
     for invoice in invoices:
         if invoice.guest is not None:
             register.refer_to(GuestEntry.of(invoice.guest, center_id=invoice.centre.id))
 
 
-def write(
-    connection: Connection,
-    book: CenterBook,
-    staff: Register[Employee],
-    visitors: Register[GuestEntry],
-    invoices: Sequence[Invoice],
-) -> None:
-    """Store everything that the invoices will refer to, one statement per table."""
-    for person in (*staff.created.values(), *staff.completed.values()):
-        _center_of(book, person.center_id)
-    for visitor in (*visitors.created.values(), *visitors.completed.values()):
-        _center_of(book, visitor.center_id)
+def _write(connection: Connection, book: CenterBook, staff: Register[Employee], visitors: Register[GuestEntry]) -> None:
+    """Store centres and people, one statement per table."""
+    visiting = [*visitors.created.values(), *visitors.rewritten.values()]
+    for employee in (*staff.created.values(), *staff.rewritten.values()):
+        _center_of(book, employee.center_id)
+    for guest in visiting:
+        _center_of(book, guest.center_id)
     directory.insert_centers(connection, book.created)
     directory.rewrite_centers(connection, book.changed)
+    directory.restart_receipts(connection, book.renumbered)
     directory.insert_employees(connection, [*staff.created.values()], is_stub=False)
     directory.insert_employees(connection, [*staff.stubs.values()], is_stub=True)
-    directory.define_employees(connection, [*staff.completed.values()])
+    directory.define_employees(connection, [*staff.rewritten.values()])
     directory.insert_guests(connection, [*visitors.created.values()], is_stub=False)
     directory.insert_guests(connection, [*visitors.stubs.values()], is_stub=True)
-    directory.define_guests(connection, [*visitors.completed.values()])
+    directory.define_guests(connection, [*visitors.rewritten.values()])
+    index_guests(connection, [*visiting, *visitors.stubs.values()])
+
+
+def write_goods(connection: Connection, invoices: Sequence[Invoice]) -> None:
+    """Store what the invoices sold, booked and were paid with, as far as nobody has defined it."""
     directory.insert_catalog_items(connection, _sold(invoices))
     directory.insert_custom_payments(connection, _ways_to_pay(invoices))
 
@@ -131,9 +159,9 @@ def _ways_to_pay(invoices: Iterable[Invoice]) -> list[CustomPayment]:
     )
 
 
-def _must_agree(was: P, now: P) -> None:
-    """Refuse a definition that differs from the one before."""
-    for field in fields(was):
-        before, after = getattr(was, field.name), getattr(now, field.name)
-        if before != after:
-            raise Conflict(f"{field.name} is {before!r} and would become {after!r}, but it was defined before")
+def _must_agree(was: P, now: P, *, but: AbstractSet[str]) -> None:
+    """Refuse a definition that differs from the one before, save for what may change."""
+    for one in fields(was):
+        before, after = getattr(was, one.name), getattr(now, one.name)
+        if before != after and one.name not in but:
+            raise Conflict(f"{one.name} is {before!r} and would become {after!r}, but it was defined before")

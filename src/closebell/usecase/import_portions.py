@@ -6,12 +6,13 @@ done again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from closebell.domain.intake_shapes import Record, Records
-from closebell.usecase.import_records import ImportReport, Kind, ReportRow
+from closebell.domain.intake_reading import Record, Records
+from closebell.domain.intake_report import ImportReport, Kind, ReportRow
 
 PORTION_RECORDS: Final = 250
 """Records in one transaction: enough to be quick, and few enough that a close waits a fraction of a second at most."""
@@ -27,40 +28,24 @@ class Portion:
     @property
     def size(self) -> int:
         """How many records it has."""
-        return sum(map(len, by_kind(self.records).values()))
+        return sum(len(self.records.of(kind)) for kind in Kind)
 
     def place_of(self, row: ReportRow) -> str:
         """Where the record stands that a row of this portion's own report is about; empty for a whole document."""
-        return by_kind(self.records)[row.kind][row.index].path
+        return self.records.of(row.kind)[row.index].path
 
     def numbered(self, report: ImportReport) -> list[ReportRow]:
         """The rows of this portion's report, numbered as in the whole import."""
         return [replace(row, index=row.index + self.before[row.kind]) for row in report.rows]
 
 
-def by_kind(records: Records) -> dict[Kind, Sequence[Record]]:
-    """The records of each kind, in the order in which an import looks at them."""
-    return {
-        Kind.CENTER: records.centers,
-        Kind.EMPLOYEE: records.employees,
-        Kind.GUEST: records.guests,
-        Kind.INVOICE: records.invoices,
-    }
-
-
 def portions(records: Records) -> Iterator[Portion]:
     """All the records, in the order of their kinds, so that what is defined is there when it is referred to."""
-    flat = [(kind, record) for kind, found in by_kind(records).items() for record in found]
+    flat = [(kind, record) for kind in Kind for record in records.of(kind)]
     before = dict.fromkeys(Kind, 0)
     for start in range(0, len(flat), PORTION_RECORDS):
-        piece = {kind: tuple(one for its, one in flat[start : start + PORTION_RECORDS] if its is kind) for kind in Kind}
-        yield Portion(
-            records=Records(
-                centers=piece[Kind.CENTER],
-                employees=piece[Kind.EMPLOYEE],
-                guests=piece[Kind.GUEST],
-                invoices=piece[Kind.INVOICE],
-            ),
-            before=before,
-        )
+        piece: dict[Kind, list[Record]] = defaultdict(list)
+        for kind, record in flat[start : start + PORTION_RECORDS]:
+            piece[kind].append(record)
+        yield Portion(records=Records(**{f"{kind}s": tuple(found) for kind, found in piece.items()}), before=before)
         before = {kind: count + len(piece[kind]) for kind, count in before.items()}

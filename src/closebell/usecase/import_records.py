@@ -1,4 +1,4 @@
-"""Import records: centres, employees, guests, and invoices with all they refer to, open or closed elsewhere.
+"""Import records: centres, people, what is sold and held, and invoices, open or closed elsewhere.
 
 Every record is decided by itself, before anything of it is written: one that is refused leaves nothing behind, not
 even what only it referred to, and stops none of the others. What is imported twice is there once.
@@ -6,85 +6,26 @@ even what only it referred to, and stops none of the others. What is imported tw
 
 from __future__ import annotations
 
-import enum
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from closebell.domain import intake, intake_definitions, intake_shapes
+from closebell.domain import intake, intake_definitions, intake_reading
 from closebell.domain.center_book import CenterBook
-from closebell.domain.intake_definitions import CenterDefinition
+from closebell.domain.intake_definitions import CenterDefinition, EmployeeDefinition
 from closebell.domain.intake_difference import first_difference
-from closebell.domain.intake_shapes import CenterShape, EmployeeShape, GuestShape, InvoiceShape, Record, Records
+from closebell.domain.intake_reading import Record, Records
+from closebell.domain.intake_report import ImportReport, Kind, ReportRow, Result
+from closebell.domain.intake_shapes import CenterShape, EmployeeShape, GuestShape, InvoiceShape
 from closebell.domain.invoice import Invoice
-from closebell.domain.people import Employee, GuestEntry
+from closebell.domain.people import GuestEntry
 from closebell.errors import Conflict, InvalidInput
-from closebell.store import directory, invoice_rows, invoices
+from closebell.store import centers, directory, invoice_rows, invoices
 from closebell.store.invoice_rows import Imported
-from closebell.usecase import import_directory
-
-T = TypeVar("T")
-S = TypeVar("S", CenterShape, EmployeeShape, GuestShape)
-
-
-class Kind(enum.StrEnum):
-    """What a record is."""
-
-    CENTER = "center"
-    EMPLOYEE = "employee"
-    GUEST = "guest"
-    INVOICE = "invoice"
-
-
-class Result(enum.StrEnum):
-    """What became of a record."""
-
-    CREATED = "created"
-    UNCHANGED = "unchanged"
-    REFUSED = "refused"
-
-
-INVALID = "invalid_input"
-CONFLICT = "conflict"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportRow:
-    """What became of one record.
-
-    Shape: `index` is its place in its list; `id` is as the sender wrote it, None when it could not be read; `code`
-           is None unless refused; `field` is the path of what is wrong, empty when no single value is. `reason` says
-           why it was refused, or what was taken for granted when it was created.
-    """
-
-    kind: Kind
-    index: int
-    id: str | None
-    result: Result
-    code: str | None = None
-    field: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What became of every record: centres, employees, guests, invoices, each in the order they were sent."""
-
-    rows: tuple[ReportRow, ...]
-
-    def count(self, result: Result) -> int:
-        """How many records ended so."""
-        return sum(row.result is result for row in self.rows)
-
-    @property
-    def counts(self) -> dict[Kind, dict[Result, int]]:
-        """How many records of each kind ended how; every kind and every result is there."""
-        found = Counter((row.kind, row.result) for row in self.rows)
-        return {kind: {result: found[kind, result] for result in Result} for kind in Kind}
+from closebell.usecase import import_accounts, import_catalogue, import_directory
+from closebell.usecase.import_reading import Read, at, decided, read_all, refused, values
 
 
 def decode(body: bytes) -> Records:
@@ -93,7 +34,7 @@ def decode(body: bytes) -> Records:
     Errors: InvalidInput when the body as a whole is no such thing, TooLarge when a list is too long; what is wrong
             inside one record concerns only that record, and is reported by `import_records`.
     """
-    return intake_shapes.split(body)
+    return intake_reading.split(body)
 
 
 def import_records(connection: Connection, records: Records, *, as_open: bool, now: datetime) -> ImportReport:
@@ -104,41 +45,27 @@ def import_records(connection: Connection, records: Records, *, as_open: bool, n
     Errors: none of a record's own, which are rows of the report.
     """
     directory.lock_imports(connection)
-    centers = _read_all(records.centers, CenterShape, intake_definitions.center)
-    employees = _read_all(records.employees, EmployeeShape, intake_definitions.employee)
-    guests = _read_all(records.guests, GuestShape, intake_definitions.guest_entry)
+    defined_centers = read_all(records.centers, CenterShape, intake_definitions.center)
+    employees = read_all(records.employees, EmployeeShape, intake_definitions.employee)
+    guests = read_all(records.guests, GuestShape, intake_definitions.guest_entry)
     sales = [_read_invoice(index, record) for index, record in enumerate(records.invoices)]
 
-    book = _book(connection, centers, employees, guests, sales)
-    rows = [_defined(Kind.CENTER, one, book.define) for one in centers]
+    book = _book(connection, defined_centers, employees, guests, sales)
+    rows = [decided(Kind.CENTER, one, lambda centre: (book.define(centre), "")) for one in defined_centers]
     sold = _Sales(connection, book, sales, as_open=as_open, now=now)
-    sold_rows = [sold.decide(one) for one in sales]
-    sold_rows = sold.explain(sold_rows)
+    sold_rows = sold.explain([sold.decide(one) for one in sales])
     accepted = [one.invoice for one in sold.accepted]
 
-    staff = import_directory.employees(connection, _ids(employees), accepted)
-    rows += [_defined(Kind.EMPLOYEE, one, staff.define) for one in employees]
-    import_directory.refer_to_employees(staff, accepted)
-    visitors = import_directory.guests(connection, _ids(guests), accepted)
-    rows += [_defined(Kind.GUEST, one, visitors.define) for one in guests]
-    import_directory.refer_to_guests(visitors, accepted)
-
-    import_directory.write(connection, book, staff, visitors, accepted)
+    rows += import_directory.people(connection, book, employees, guests, accepted)
+    rows += import_catalogue.catalogue(connection, records)
+    rows += import_accounts.holdings(connection, records, now=now)
+    import_directory.write_goods(connection, accepted)
     invoice_rows.insert_many(connection, sold.accepted, now=now)
+    centers.pass_invoice_numbers(connection, _numbers(accepted))
     return ImportReport((*rows, *sold_rows))
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Read(Generic[T]):
-    """A record that was read: its value, or why it has none."""
-
-    index: int
-    id: str | None
-    value: T | None = None
-    error: InvalidInput | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,42 +78,17 @@ class _Sale:
     center_id: str
 
 
-def _read_all(records: Sequence[Record], shape: type[S], make: Callable[[S], T]) -> list[_Read[T]]:
-    return [_read_one(index, record, shape, make) for index, record in enumerate(records)]
-
-
-def _read_one(index: int, record: Record, shape: type[S], make: Callable[[S], T]) -> _Read[T]:
-    said_id = None
+def _read_invoice(index: int, record: Record) -> Read[_Sale]:
     try:
-        said = intake_shapes.read(shape, record)
-        said_id = said.id
-        return _Read(index=index, id=said_id, value=make(said))
+        path, said = intake_reading.read_invoice(record)
     except InvalidInput as error:
-        return _Read(index=index, id=said_id, error=_at(record.path, error))
-
-
-def _read_invoice(index: int, record: Record) -> _Read[_Sale]:
-    try:
-        path, said = intake_shapes.read_invoice(record)
-    except InvalidInput as error:
-        return _Read(index=index, id=None, error=_at(record.path, error))
+        return Read(index=index, path=record.path, id=None, error=at(record.path, error))
     try:
         invoice_id, center_id = intake.identity(said)
     except InvalidInput as error:
-        return _Read(index=index, id=said.id, error=_at(path, error))
-    return _Read(index=index, id=said.id, value=_Sale(path=path, said=said, id=invoice_id, center_id=center_id))
-
-
-def _at(path: str, error: InvalidInput) -> InvalidInput:
-    return error.under(path) if path else error
-
-
-def _values(read: Iterable[_Read[T]]) -> list[T]:
-    return [one.value for one in read if one.value is not None]
-
-
-def _ids(read: Iterable[_Read[Employee]] | Iterable[_Read[GuestEntry]]) -> list[str]:
-    return [one.value.id for one in read if one.value is not None]
+        return Read(index=index, path=path, id=said.id, error=at(path, error))
+    sale = _Sale(path=path, said=said, id=invoice_id, center_id=center_id)
+    return Read(index=index, path=path, id=said.id, value=sale)
 
 
 # --- deciding ----------------------------------------------------------------------------------------------------
@@ -194,16 +96,16 @@ def _ids(read: Iterable[_Read[Employee]] | Iterable[_Read[GuestEntry]]) -> list[
 
 def _book(
     connection: Connection,
-    centers: Sequence[_Read[CenterDefinition]],
-    employees: Sequence[_Read[Employee]],
-    guests: Sequence[_Read[GuestEntry]],
-    sales: Sequence[_Read[_Sale]],
+    centers: Sequence[Read[CenterDefinition]],
+    employees: Sequence[Read[EmployeeDefinition]],
+    guests: Sequence[Read[GuestEntry]],
+    sales: Sequence[Read[_Sale]],
 ) -> CenterBook:
     """Every centre that the import touches, as stored."""
-    defined = {one.centre.id: one for one in _values(centers)}
-    referred = {sale.center_id for sale in _values(sales)}
-    referred |= {person.center_id for person in _values(employees) if person.center_id is not None}
-    referred |= {visitor.center_id for visitor in _values(guests) if visitor.center_id is not None}
+    defined = {one.centre.id: one for one in values(centers)}
+    referred = {sale.center_id for sale in values(sales)}
+    people = [one.employee for one in values(employees)], values(guests)
+    referred |= {person.center_id for group in people for person in group if person.center_id is not None}
     stored = directory.center_entries(connection, {*defined, *referred})
     unsettled = [
         center_id
@@ -213,44 +115,39 @@ def _book(
     return CenterBook(stored, directory.receipts_brought_along(connection, unsettled))
 
 
-def _defined(kind: Kind, read: _Read[T], define: Callable[[T], bool]) -> ReportRow:
-    """The row of a record that defines something."""
-    if read.value is None:
-        return _refused(kind, read.index, read.id, read.error)
-    try:
-        result = Result.CREATED if define(read.value) else Result.UNCHANGED
-    except Conflict as error:
-        return _refused(kind, read.index, read.id, error)
-    return ReportRow(kind=kind, index=read.index, id=read.id, result=result)
+_COUNTER_DIGITS_MAX = 17
+"""A longer number is beyond what a counter of ours will come to."""
 
 
-def _refused(kind: Kind, index: int, record_id: str | None, error: Exception | None) -> ReportRow:
-    if isinstance(error, InvalidInput):
-        code, field, reason = INVALID, error.field, error.problem
-    else:
-        code, field, reason = CONFLICT, "", str(error)
-    return ReportRow(kind=kind, index=index, id=record_id, result=Result.REFUSED, code=code, field=field, reason=reason)
+def _numbers(accepted: Iterable[Invoice]) -> dict[str, int]:
+    """The highest invoice number that is a plain number, by centre."""
+    found: dict[str, int] = {}
+    for one in accepted:
+        number = one.invoice_number
+        if number.isascii() and number.isdigit() and len(number) <= _COUNTER_DIGITS_MAX:
+            found[one.centre.id] = max(found.get(one.centre.id, 0), int(number))
+    return found
 
 
 class _Sales:
     """Decides the invoices of one import, in order."""
 
     def __init__(
-        self, connection: Connection, book: CenterBook, sales: Sequence[_Read[_Sale]], *, as_open: bool, now: datetime
+        self, connection: Connection, book: CenterBook, sales: Sequence[Read[_Sale]], *, as_open: bool, now: datetime
     ) -> None:
         self.accepted: list[Imported] = []
         self._connection = connection
         self._book = book
         self._as_open = as_open
         self._closed_at = None if as_open else now
-        self._known = invoice_rows.import_digests(connection, {sale.id for sale in _values(sales)})
+        self._known = invoice_rows.import_digests(connection, {sale.id for sale in values(sales)})
         self._differing: dict[int, Invoice] = {}
 
-    def decide(self, read: _Read[_Sale]) -> ReportRow:
+    def decide(self, read: Read[_Sale]) -> ReportRow:
         """Accept the invoice, find that it is there already, or refuse it."""
         if (sale := read.value) is None:
-            return _refused(Kind.INVOICE, read.index, read.id, read.error)
-        digest = intake_shapes.digest(sale.said, as_open=self._as_open)
+            return refused(Kind.INVOICE, read.index, read.id, read.error)
+        digest = intake_reading.digest(sale.said, as_open=self._as_open)
         if digest == self._known.get(sale.id):
             return ReportRow(kind=Kind.INVOICE, index=read.index, id=read.id, result=Result.UNCHANGED)
         try:
@@ -260,9 +157,9 @@ class _Sales:
                 raise Conflict("already exists")  # noqa: TRY301 (`explain` tells how it differs)
             self._book.admit(invoice)
         except InvalidInput as error:
-            return _refused(Kind.INVOICE, read.index, read.id, _at(sale.path, error))
+            return refused(Kind.INVOICE, read.index, read.id, at(sale.path, error))
         except Conflict as error:
-            return _refused(Kind.INVOICE, read.index, read.id, error)
+            return refused(Kind.INVOICE, read.index, read.id, error)
         self._known[sale.id] = digest
         self.accepted.append(Imported(invoice=invoice, digest=digest))
         return ReportRow(
