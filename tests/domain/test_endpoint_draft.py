@@ -11,6 +11,7 @@ import pytest
 from closebell.domain.address import parse_networks
 from closebell.domain.endpoint import Endpoint, EndpointState, HttpMethod
 from closebell.domain.endpoint_draft import EndpointChanges, EndpointDraft, changed, drafted
+from closebell.domain.event import EVENT_TYPES
 from closebell.domain.retry import RetryPolicy
 from closebell.domain.signature import Secret, SignatureStyle
 from closebell.errors import InvalidInput
@@ -63,7 +64,11 @@ def test_repeats_count_once_and_a_secret_may_be_brought() -> None:
         ({"url": "http://till.example/"}, "url", "https"),
         ({"event_types": ()}, "event_types", "from 1 to 100"),
         ({"event_types": ("Invoice.Closed",) * 101}, "event_types", "from 1 to 100"),
-        ({"event_types": ("Invoice.Closed", "Guest.Born")}, "event_types[1]", "write one of Invoice.Closed"),
+        (
+            {"event_types": ("Invoice.Closed", "Guest.Born")},
+            "event_types[1]",
+            "write one of Guest.Created, .*Invoice.Closed",
+        ),
         ({"http_method": "GET"}, "http_method", "POST, PUT, PATCH"),
         ({"http_method": "post"}, "http_method", "POST, PUT, PATCH"),
         ({"signature_styles": ()}, "signature_styles", "from 1 to"),
@@ -78,6 +83,11 @@ def test_each_field_is_refused_by_name(fields: dict[str, Any], field: str, says:
     with pytest.raises(InvalidInput, match=says) as refused:
         _drafted(**fields)
     assert refused.value.field == field
+
+
+def test_every_type_that_is_told_can_be_listened_to() -> None:
+    every = tuple(sorted(EVENT_TYPES))
+    assert _drafted(event_types=every).event_types == every
 
 
 def test_an_allowed_network_may_be_called() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from closebell import samples
-from closebell.domain import event, intake, intake_definitions, intake_shapes
+from closebell.domain import event, intake, intake_definitions, intake_reading
 from closebell.domain.invoice import Invoice
 
 EVENT_ID = "6a63f0d2a961750e01db6510"
@@ -26,8 +26,8 @@ ADDED_TO_INVOICE = {
 
 
 def sample_as_open() -> Invoice:
-    record = intake_shapes.split(samples.invoice_closed()).invoices[0]
-    _, said = intake_shapes.read_invoice(record)
+    record = intake_reading.split(samples.invoice_closed()).invoices[0]
+    _, said = intake_reading.read_invoice(record)
     _, center_id = intake.identity(said)
     centre = intake_definitions.centre_of(said, center_id, currency=intake.currency(said))
     return intake.invoice(said, centre=centre, closed_at=None)

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from closebell.api.event_types import EVENT_TYPES, EventType
+from closebell.api.examples_events import GUEST_CREATED, PAYMENTS_ADDED, PAYMENTS_DELETED
+from closebell.domain.document import encode
 from closebell.domain.event import body_for_call
+from closebell.domain.guest_document import number_of
 from closebell.receiver import Event, EventMalformed, stored_body
 
 ENVELOPE = {
@@ -38,6 +42,35 @@ def test_the_members_of_the_envelope() -> None:
         sequence=12,
         body=body,
     )
+
+
+@pytest.mark.parametrize("told", EVENT_TYPES, ids=[one.name for one in EVENT_TYPES])
+def test_every_type_is_read_alike(told: EventType) -> None:
+    body = encode(told.sample)
+
+    event = Event.parse(body)
+
+    assert (event.event_type, event.call_id) == (told.name, told.sample["id"])
+    assert event.data == json.loads(body, parse_int=Decimal, parse_float=Decimal)["data"]
+    assert stored_body(event) == encode({**told.sample, "id": told.sample["event_id"]})
+
+
+def test_of_payments_every_one_comes_again_by_its_own_id() -> None:
+    added, deleted = (Event.parse(encode(sample)).data for sample in (PAYMENTS_ADDED, PAYMENTS_DELETED))
+
+    assert [(paid["transaction_id"], paid["amount_paid"]) for paid in added["transactions"]] == [
+        (PAYMENTS_ADDED["data"]["transactions"][0]["transaction_id"], Decimal(488))
+    ]
+    assert (deleted["invoice_id"], deleted["transactions"]) == (added["invoice_id"], [])
+
+
+def test_a_guests_number_is_exact_and_a_phone_may_be_none() -> None:
+    data = Event.parse(encode(GUEST_CREATED)).data
+
+    assert data["_id"] == number_of(data["id"])
+    assert isinstance(data["_id"], Decimal)
+    assert data["personal_info"]["mobile_phone"]["phone_code"] == 1
+    assert data["personal_info"]["work_phone"] is None
 
 
 @given(amount=st.decimals(allow_nan=False, allow_infinity=False, places=3))

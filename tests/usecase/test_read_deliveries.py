@@ -8,13 +8,15 @@ import pytest
 
 from closebell.domain.delivery import DeliveryState, Fault, Outcome
 from closebell.domain.endpoint import EndpointState
+from closebell.domain.guest_shapes import GuestRequest, PersonalInfoShape
 from closebell.errors import InvalidInput, NotFound
 from closebell.store import deliveries, endpoints
 from closebell.store.deliveries import LeaseOffer, NewDelivery
 from closebell.store.delivery_log import DeliveryFilter
 from closebell.store.unit import Database
-from closebell.testing import NOON, FixedClock, SeededLuck, a_paid_invoice, an_endpoint, guid_of, put
+from closebell.testing import NOON, FixedClock, SeededLuck, a_centre, a_paid_invoice, an_endpoint, guid_of, put
 from closebell.usecase.close_invoices import CloseCommand, close_invoices
+from closebell.usecase.create_guest import create_guest
 from closebell.usecase.read_deliveries import read_deliveries, read_delivery
 
 ON, OFF = an_endpoint("on"), an_endpoint("off", state=EndpointState.DEACTIVATED)
@@ -88,3 +90,17 @@ async def test_one_delivery_with_its_attempts(database: Database) -> None:
     assert page.deliveries == [found]
     with pytest.raises(NotFound):
         await database.read(read_delivery, "0" * 24)
+
+
+async def test_a_guests_events_belong_to_no_invoice(database: Database) -> None:
+    await _three_closes(database)
+    await database.write(endpoints.insert_one, an_endpoint("guests", event_types=("Guest.Created",)))
+    said = GuestRequest(center_id=a_centre().id, personal_info=PersonalInfoShape(first_name="Ada"))
+    await database.write(create_guest, said, clock=FixedClock(), luck=SeededLuck(7))
+    everything = await database.read(read_deliveries, DeliveryFilter(), limit=10)
+    (told,) = [d for d in everything.deliveries if d.event_type == "Guest.Created"]
+    assert (told.invoice_id, told.endpoint_id, told.sequence) == (None, guid_of("endpoint guests"), 4)
+    by_event = await database.read(read_deliveries, DeliveryFilter(event_id=told.event_id), limit=10)
+    assert by_event.deliveries == [told]
+    of_invoice = await database.read(read_deliveries, DeliveryFilter(invoice_id=guid_of("invoice 1")), limit=10)
+    assert {d.event_type for d in of_invoice.deliveries} == {"Invoice.Closed"}

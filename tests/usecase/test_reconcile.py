@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, delete, insert, update
 
 from closebell.domain.endpoint import EndpointState
+from closebell.domain.event import EVENT_TYPES, PAYMENTS_ADDED, PAYMENTS_DELETED, payments_changed
+from closebell.domain.guest_shapes import GuestRequest, PersonalInfoShape
 from closebell.errors import InvalidInput
-from closebell.store import endpoints, tables
+from closebell.store import endpoints, invoices, tables
 from closebell.store.unit import Database
-from closebell.testing import NOON, FixedClock, SeededLuck, a_centre, a_paid_invoice, an_endpoint, an_invoice, put
+from closebell.testing import (
+    NOON,
+    FixedClock,
+    SeededLuck,
+    a_centre,
+    a_paid_invoice,
+    an_endpoint,
+    an_invoice,
+    guid_of,
+    put,
+)
 from closebell.usecase.close_invoices import CloseCommand, close_invoices
+from closebell.usecase.create_guest import create_guest
 from closebell.usecase.manage_endpoints import delete_endpoint
 from closebell.usecase.reconcile import EndpointTally, Reconciliation, reconcile
+from closebell.usecase.tell import News, announce
 
 CLOCK = FixedClock()
 ON, OFF, GONE = an_endpoint("on"), an_endpoint("off", state=EndpointState.DEACTIVATED), an_endpoint("gone")
@@ -48,6 +62,38 @@ async def test_a_period_balances_and_counts_what_is_in_it(database: Database) ->
         "off": EndpointTally(endpoint_id=OFF.id, name="off", **{**none, "held": 2}),
         "gone": EndpointTally(endpoint_id=GONE.id, name="gone", **{**none, "cancelled": 2}),
     }
+
+
+async def test_other_events_are_no_closes_and_leave_the_balance_alone(database: Database) -> None:
+    """Payments and guests are told in the same feed, to the same endpoints, and the period is still that of closes."""
+    await _four_closes(database)
+    every = an_endpoint("every", event_types=tuple(sorted(EVENT_TYPES)))
+    await database.write(endpoints.insert_one, every)
+    clock, luck = FixedClock(NOON + HOUR), SeededLuck(7)
+    said = GuestRequest(center_id=a_centre().id, personal_info=PersonalInfoShape(first_name="Ada"))
+    await database.write(create_guest, said, clock=clock, luck=luck)
+    await database.write(put, an_invoice("paid"))
+    for event_type in (PAYMENTS_ADDED, PAYMENTS_DELETED):
+        await database.write(_tell_of_payments, event_type, clock, luck)
+    found = await database.read(reconcile, since=NOON + HOUR, until=NOON + 9 * HOUR, clock=CLOCK)
+    assert (found.closes, found.events, found.balanced, found.reasons) == (3, 3, True, ())
+    assert {tally.name: tally.total for tally in found.endpoints} == {"on": 3, "off": 3, "gone": 3, "every": 0}
+
+
+def _tell_of_payments(connection: Connection, event_type: str, clock: FixedClock, luck: SeededLuck) -> None:
+    (invoice,) = invoices.load(connection, [guid_of("invoice paid")]).values()
+
+    def news(now: datetime) -> list[News]:
+        return [
+            News(
+                event_type=event_type,
+                center_id=invoice.centre.id,
+                body=lambda event_id: payments_changed(event_type, invoice, event_id=event_id, at=now),
+                invoice_id=invoice.id,
+            )
+        ]
+
+    announce(connection, news, clock=clock, luck=luck)
 
 
 async def test_a_deleted_endpoint_without_deliveries_in_the_period_is_left_out(database: Database) -> None:

@@ -67,7 +67,8 @@ def drafted(
     >>> noon, secret = datetime(2026, 1, 5, 12, tzinfo=UTC), Secret.generate(bytes(32))
     >>> drafted(draft, endpoint_id="", fresh_secret=secret, networks=(), now=noon)
     Traceback (most recent call last):
-    closebell.errors.InvalidInput: event_types[0]: 'Invoice.Open' is not known; write one of Invoice.Closed
+    closebell.errors.InvalidInput: event_types[0]: 'Invoice.Open' is not known; write one of Guest.Created, \
+Guest.Updated, Invoice.Closed, Invoice.Payments.Added, Invoice.Payments.Deleted
     """
     blank = Endpoint(
         id=endpoint_id,

@@ -1,4 +1,4 @@
-"""Exactly what receivers are told when an invoice closes.
+"""Exactly what receivers are told when something happened.
 
 Source: docs/webhooks.md; public page "webhooks-event-response-structure"; docs/decisions/.
 """
@@ -6,6 +6,7 @@ Source: docs/webhooks.md; public page "webhooks-event-response-structure"; docs/
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -13,9 +14,16 @@ from closebell.domain import document
 from closebell.domain.identifiers import OBJECT_ID_DIGITS
 from closebell.domain.invoice import Invoice
 
+D = TypeVar("D")
+
 INVOICE_CLOSED = "Invoice.Closed"
 
-EVENT_TYPES = frozenset({INVOICE_CLOSED})
+PAYMENTS_ADDED = "Invoice.Payments.Added"
+PAYMENTS_DELETED = "Invoice.Payments.Deleted"
+GUEST_CREATED = "Guest.Created"
+GUEST_UPDATED = "Guest.Updated"
+
+EVENT_TYPES = frozenset({INVOICE_CLOSED, PAYMENTS_ADDED, PAYMENTS_DELETED, GUEST_CREATED, GUEST_UPDATED})
 """The event types an endpoint can subscribe to."""
 
 
@@ -25,7 +33,15 @@ class InvoiceData(msgspec.Struct, frozen=True, kw_only=True):
     invoice: document.InvoiceDocument
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentsData(msgspec.Struct, frozen=True, kw_only=True):
+    """The `data` of an event about payments: every tender of the invoice as it is now."""
+
+    invoice_id: str
+    is_closed: bool
+    transactions: list[document.TransactionDocument]
+
+
+class Envelope(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
     """What is posted: `event_id` names the event for every receiver, `id` the call to one of them."""
 
     id: str
@@ -34,7 +50,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     event_resource: str
     event_type: str
     event_timestamp: str
-    data: InvoiceData
+    data: D
 
 
 _ID_OPENING = b'{"id":"'
@@ -47,15 +63,31 @@ def invoice_closed(invoice: Invoice, *, event_id: str) -> bytes:
     Shape: the whole envelope as JSON; `id` comes first and equals `event_id` until a call puts its own there.
     """
     assert invoice.closed_at is not None, "only a closed invoice is told of"
+    data = InvoiceData(invoice=document.render(invoice, sections=document.EVENT_SECTIONS))
+    return stored(INVOICE_CLOSED, data, event_id=event_id, at=invoice.closed_at)
+
+
+def payments_changed(event_type: str, invoice: Invoice, *, event_id: str, at: datetime) -> bytes:
+    """The stored body of the event that a payment was added to the invoice, or taken off it."""
+    data = PaymentsData(
+        invoice_id=invoice.id,
+        is_closed=invoice.is_closed,
+        transactions=[document.transaction_document(t, invoice.currency) for t in invoice.transactions],
+    )
+    return stored(event_type, data, event_id=event_id, at=at)
+
+
+def stored(event_type: str, data: msgspec.Struct, *, event_id: str, at: datetime) -> bytes:
+    """The stored body of any event: its envelope around `data`; the resource is the type's first word."""
     return document.encode(
         Envelope(
             id=event_id,
             event_id=event_id,
             event_schema="v1",
-            event_resource="Invoice",
-            event_type=INVOICE_CLOSED,
-            event_timestamp=timestamp(invoice.closed_at),
-            data=InvoiceData(invoice=document.render(invoice, sections=document.EVENT_SECTIONS)),
+            event_resource=event_type.partition(".")[0],
+            event_type=event_type,
+            event_timestamp=timestamp(at),
+            data=data,
         )
     )
 
