@@ -1,29 +1,31 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
 
 from calling import KEY, Site, running
-from closebell.api.access import KNOWN_FOR_S, KNOWN_KEYS_MAX, Gatekeeper
+from closebell.api.access import KNOWN_FOR_S, KNOWN_MAX, Gatekeeper
 from closebell.api.catalogue import OPERATIONS
 from closebell.api.examples import PATH_VALUES
-from closebell.api.routing import Doc
 from closebell.config import Settings
+from closebell.domain.caller import OPERATOR, Caller, Role
 from closebell.errors import Unauthorised
 from closebell.store.keys import digest
+from closebell.testing import guid_of
 
 GUARDED = [op.doc for op in OPERATIONS if not op.doc.is_open]
 
 
-@pytest.mark.parametrize("doc", GUARDED, ids=[f"{doc.method} {doc.path}" for doc in GUARDED])
-async def test_no_route_but_health_is_open_without_a_key(site: Site, doc: Doc) -> None:
-    for key in (None, "f" * 64):
+@pytest.mark.parametrize("key", [None, "f" * 64])
+async def test_no_route_but_what_says_so_is_open_without_a_key(site: Site, key: str | None) -> None:
+    for doc in GUARDED:
         reply = await site.call(doc.method, doc.path.format(**PATH_VALUES), key=key)
-        assert reply.status == 401
+        assert reply.status == 401, f"{doc.method} {doc.path}"
         assert reply.error["message"] == "Authorization has been denied for this request."
-        assert reply.headers["www-authenticate"] == "apikey"
+        assert reply.headers["www-authenticate"] == "apikey, bearer"
 
 
 async def test_health_needs_no_key(site: Site) -> None:
@@ -31,8 +33,10 @@ async def test_health_needs_no_key(site: Site) -> None:
     assert (await site.get("/readyz", key=None)).document == {"status": "ok", "error": None}
 
 
-@pytest.mark.parametrize("shown", [f"apikey {KEY}", f"ApiKey  {KEY} ", f"APIKEY {KEY}"])
-async def test_the_scheme_may_be_in_any_case(site: Site, shown: str) -> None:
+@pytest.mark.parametrize(
+    "shown", [f"apikey {KEY}", f"ApiKey  {KEY} ", f"APIKEY {KEY}", f"Bearer {KEY}", f"BEARER {KEY}"]
+)
+async def test_the_scheme_may_be_in_any_case_and_a_key_is_taken_as_a_bearers_too(site: Site, shown: str) -> None:
     assert (await site.get("/v1/keys", key=None, headers={"Authorization": shown})).status == 200
 
 
@@ -43,7 +47,7 @@ async def test_the_scheme_may_be_in_any_case(site: Site, shown: str) -> None:
         "apikey",
         "apikey ",
         KEY,
-        f"bearer {KEY}",
+        f"basic {KEY}",
         f"apikey:{KEY}",
         f"apikey {KEY[:-1]}",
         f"apikey {KEY}é",
@@ -93,24 +97,28 @@ class Asked:
     """Who was asked for, and what time it is."""
 
     def __init__(self, *good: str) -> None:
-        self.good = {digest(key) for key in good}
+        self.good = {digest(key): Caller(id=guid_of(key), role=Role.READER) for key in good}
         self.count = 0
         self.now_s = 0.0
+        self.meanwhile: Callable[[], None] = lambda: None
 
-    async def is_live(self, key_hash: bytes) -> bool:
+    async def __call__(self, shown: bytes, *, is_bearer: bool) -> Caller | None:
         self.count += 1
-        return key_hash in self.good
+        found = self.good.get(shown)
+        self.meanwhile()
+        return found
 
 
-def _headers(key: str) -> list[tuple[bytes, bytes]]:
-    return [(b"host", b"x"), (b"authorization", f"apikey {key}".encode())]
+def _headers(key: str, scheme: str = "apikey") -> list[tuple[bytes, bytes]]:
+    return [(b"host", b"x"), (b"authorization", f"{scheme} {key}".encode())]
 
 
 async def test_a_good_key_is_remembered_for_a_while_and_a_bad_one_never() -> None:
     asked = Asked("good")
-    keeper = Gatekeeper(is_live=asked.is_live, monotonic_s=lambda: asked.now_s)
-    await keeper.admit(_headers("good"))
-    await keeper.admit(_headers("good"))
+    keeper = Gatekeeper(find=asked, monotonic_s=lambda: asked.now_s)
+    first = await keeper.admit(_headers("good"))
+    assert await keeper.admit(_headers("good")) is first
+    assert first == Caller(id=guid_of("good"), role=Role.READER)
     assert asked.count == 1
     for _ in range(2):
         with pytest.raises(Unauthorised):
@@ -122,24 +130,43 @@ async def test_a_good_key_is_remembered_for_a_while_and_a_bad_one_never() -> Non
         await keeper.admit(_headers("good"))
 
 
+async def test_what_is_good_as_a_key_is_not_remembered_as_a_bearers() -> None:
+    asked = Asked("good")
+    keeper = Gatekeeper(find=asked, monotonic_s=lambda: asked.now_s)
+    await keeper.admit(_headers("good", "bearer"))
+    await keeper.admit(_headers("good", "apikey"))
+    assert asked.count == 2
+
+
+async def test_what_was_revoked_while_the_database_was_asked_is_not_remembered() -> None:
+    asked = Asked("good")
+    keeper = Gatekeeper(find=asked, monotonic_s=lambda: asked.now_s)
+    asked.meanwhile = keeper.forget
+    await keeper.admit(_headers("good"))
+    asked.good.clear()
+    with pytest.raises(Unauthorised):
+        await keeper.admit(_headers("good"))
+
+
 async def test_what_is_remembered_is_bounded() -> None:
-    keys = [str(number) for number in range(KNOWN_KEYS_MAX + 1)]
+    keys = [str(number) for number in range(KNOWN_MAX + 1)]
     asked = Asked(*keys)
-    keeper = Gatekeeper(is_live=asked.is_live, monotonic_s=lambda: asked.now_s)
+    keeper = Gatekeeper(find=asked, monotonic_s=lambda: asked.now_s)
     for key in keys:
         await keeper.admit(_headers(key))
     assert len(keeper._known) == 1
 
 
 async def test_two_keys_are_none() -> None:
-    keeper = Gatekeeper(is_live=Asked("good").is_live)
+    keeper = Gatekeeper(find=Asked("good"))
     with pytest.raises(Unauthorised):
         await keeper.admit([*_headers("good"), *_headers("bad")])
 
 
 async def test_the_admin_key_needs_no_database() -> None:
     asked = Asked()
-    await Gatekeeper(is_live=asked.is_live, admin_key="admin" * 4).admit(_headers("admin" * 4))
+    caller = await Gatekeeper(find=asked, admin_key="admin" * 4).admit(_headers("admin" * 4))
+    assert caller is OPERATOR
     assert asked.count == 0
 
 

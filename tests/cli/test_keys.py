@@ -5,23 +5,37 @@ from collections.abc import Callable
 from typing import Any
 
 from cli.conftest import Cli, refused
-from closebell.store.keys import digest
-from closebell.testing import guid_of
-from closebell.usecase.manage_keys import find_key
+from closebell.domain.caller import Role
+from closebell.domain.grant import Grant
+from closebell.store.keys import digest, find_live
+from closebell.testing import a_paid_invoice, guid_of, put
 
 
 def test_a_key_is_made_shown_once_and_revoked(cli: Cli, ready: Callable[..., Any]) -> None:
     made = cli("keys", "create", "till")
     assert made.code == 0
     key = made.fields["key"]
-    assert ready(find_key, digest(key)).name == "till"
+    assert ready(find_live, digest(key)).name == "till"
 
     listed = cli("keys", "list")
     assert listed.rows[0][:3] == [made.fields["id"], "till", key[:6]]
     assert key not in listed.out
 
     assert cli("keys", "revoke", made.fields["id"]).code == 0
-    assert ready(find_key, digest(key)) is None
+    assert ready(find_live, digest(key)) is None
+
+
+def test_a_key_says_what_it_may_do_and_where(cli: Cli, ready: Callable[..., Any]) -> None:
+    invoice = a_paid_invoice()
+    ready(put, invoice)
+    made = cli("keys", "create", "till", "--role", "cashier", "--center", invoice.centre.id)
+    assert made.code == 0
+    assert ready(find_live, digest(made.fields["key"])).grant == Grant(
+        role=Role.CASHIER, center_ids=(invoice.centre.id,)
+    )
+    assert cli("keys", "list").rows[0][3:5] == ["cashier", invoice.centre.id]
+    refused(cli("keys", "create", "till", "--role", "king"), 2, "role: 'king' is no role; write reader, cashier, admin")
+    refused(cli("keys", "create", "till", "--center", guid_of("nowhere")), 2, "is not a centre Closebell knows")
 
 
 def test_json_is_one_object_a_line(cli: Cli, ready: Callable[..., Any]) -> None:

@@ -11,7 +11,7 @@ from closebell.errors import InvalidInput, NotFound
 from closebell.store import keys
 from closebell.store.unit import Database
 from closebell.testing import NOON, FixedClock, SeededLuck, guid_of, snapshot
-from closebell.usecase.manage_keys import create_key, ensure_admin_key, find_key, list_keys, revoke_key
+from closebell.usecase.manage_keys import create_key, ensure_admin_key, list_keys, revoke_key
 
 CLOCK, LUCK = FixedClock(), SeededLuck()
 
@@ -21,11 +21,11 @@ async def test_a_key_is_good_until_it_is_revoked_and_nowhere_to_be_read(database
     assert re.fullmatch("[0-9a-f]{64}", made.key)
     assert made.key not in repr(made)
     assert made.key not in repr(await database.read(snapshot))
-    assert await database.read(find_key, keys.digest(made.key)) == made.api_key
-    assert await database.read(find_key, keys.digest(made.key.upper())) is None
+    assert await database.read(keys.find_live, keys.digest(made.key)) == made.api_key
+    assert await database.read(keys.find_live, keys.digest(made.key.upper())) is None
     assert await database.read(list_keys) == [made.api_key]
     await database.write(revoke_key, made.api_key.id, clock=CLOCK)
-    assert await database.read(find_key, keys.digest(made.key)) is None
+    assert await database.read(keys.find_live, keys.digest(made.key)) is None
     assert [key.revoked_at for key in await database.read(list_keys)] == [NOON]
 
 

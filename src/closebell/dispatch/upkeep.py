@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Final
 
 import structlog
 
 from closebell.clock import Clock
 from closebell.errors import Unavailable
-from closebell.store import deliveries
+from closebell.store import deliveries, kept_answers, tokens
 from closebell.store.unit import Database
 
 log = structlog.get_logger()
@@ -17,14 +19,44 @@ UPKEEP_EVERY_S = 60
 """Seconds between two rounds."""
 
 
+PURGE_ROWS: Final = 1_000
+"""Rows that are forgotten in one transaction, so that nobody waits long for it."""
+PURGES_MAX: Final = 100
+"""Transactions in a row that forget something; what is left is left to the next round."""
+
+Purge = Callable[..., int]
+
+
 async def keep_up(database: Database, *, clock: Clock, every_s: float = UPKEEP_EVERY_S) -> None:
     """Do the rounds until cancelled; a database that cannot answer is asked again the next time."""
     while True:
         try:
-            cancelled = await database.write(deliveries.cancel_strays, now=clock.now())
+            await go_round(database, clock)
         except Unavailable as error:
             log.warning("upkeep.database_unavailable", error=str(error))
-        else:
-            if cancelled:
-                log.info("upkeep.deliveries_cancelled", count=cancelled)
         await asyncio.sleep(every_s)
+
+
+async def go_round(database: Database, clock: Clock) -> None:
+    """Do every duty once.
+
+    Errors: Unavailable.
+    """
+    cancelled = await database.write(deliveries.cancel_strays, now=clock.now())
+    if cancelled:
+        log.info("upkeep.deliveries_cancelled", count=cancelled)
+    for what, purge in (("answers", kept_answers.purge), ("tokens", tokens.purge)):
+        forgotten = await _forget(database, purge, clock)
+        if forgotten:
+            log.info("upkeep.forgotten", what=what, count=forgotten)
+
+
+async def _forget(database: Database, purge: Purge, clock: Clock) -> int:
+    """Forget what is of no use any more, in small portions; how much there was."""
+    forgotten = 0
+    for _ in range(PURGES_MAX):
+        portion = await database.write(purge, now=clock.now(), limit=PURGE_ROWS)
+        forgotten += portion
+        if portion < PURGE_ROWS:
+            break
+    return forgotten

@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from closebell.domain.grant import Grant
 from closebell.store import tables
+from closebell.store.grants import columns_of, grant_of
 
 _keys = tables.api_keys.c
 
@@ -21,12 +23,13 @@ class ApiKey:
     id: str
     name: str
     hint: str
+    grant: Grant
     created_at: datetime
     revoked_at: datetime | None
 
 
 def digest(key: str) -> bytes:
-    """What is kept of a key. Keys are 256 random bits, so one round of SHA-256 is enough."""
+    """What is kept of a key or a token. They are 256 random bits, so one round of SHA-256 is enough."""
     return hashlib.sha256(key.encode()).digest()
 
 
@@ -39,6 +42,7 @@ def insert_one(connection: Connection, api_key: ApiKey, *, key: str) -> None:
             "name": api_key.name,
             "key_hash": digest(key),
             "hint": api_key.hint,
+            **columns_of(api_key.grant),
             "created_at": api_key.created_at,
             "revoked_at": api_key.revoked_at,
         },
@@ -72,4 +76,11 @@ def revoke(connection: Connection, key_id: str, *, now: datetime) -> bool:
 
 
 def _api_key(row: Row[Any]) -> ApiKey:
-    return ApiKey(id=row.id, name=row.name, hint=row.hint, created_at=row.created_at, revoked_at=row.revoked_at)
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        hint=row.hint,
+        grant=grant_of(row.role, row.center_ids),
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+    )

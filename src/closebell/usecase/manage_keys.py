@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from closebell.clock import Clock, Luck
 from closebell.domain import text
+from closebell.domain.grant import Grant
 from closebell.errors import Conflict, NotFound
 from closebell.store import events, keys
 from closebell.store.keys import ApiKey
+from closebell.usecase.grant_access import must_exist
 
 KEY_BYTES: Final = 32
 """Bytes of chance in a key; it is written as twice as many hexadecimal digits."""
@@ -23,6 +25,8 @@ KEYS_MAX: Final = 1_000
 """Keys that are good at the same time."""
 ADMIN_KEY_NAME: Final = "admin"
 """What the first key is called."""
+EVERYTHING: Final = Grant()
+"""What a key may do unless less is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +37,24 @@ class NewKey:
     key: str = field(repr=False)
 
 
-def create_key(connection: Connection, name: str, *, clock: Clock, luck: Luck) -> NewKey:
+def create_key(connection: Connection, name: str, *, grant: Grant = EVERYTHING, clock: Clock, luck: Luck) -> NewKey:
     """A new key that is good from now on.
 
-    Errors: InvalidInput naming `name`; Conflict when there are KEYS_MAX already.
+    Errors: InvalidInput naming `name` or a place in `center_ids`; Conflict when there are KEYS_MAX already.
     """
     text.name(name, "name", most=NAME_CHARACTERS_MAX)
+    must_exist(connection, grant)
     if keys.count_live(connection) >= KEYS_MAX:
         raise Conflict(f"there are {KEYS_MAX} keys, which is the most there can be; revoke one first")
     key = luck.entropy(KEY_BYTES).hex()
-    api_key = ApiKey(id=luck.guid(), name=name, hint=key[:HINT_CHARACTERS], created_at=clock.now(), revoked_at=None)
+    api_key = ApiKey(
+        id=luck.guid(),
+        name=name,
+        hint=key[:HINT_CHARACTERS],
+        grant=grant,
+        created_at=clock.now(),
+        revoked_at=None,
+    )
     keys.insert_one(connection, api_key, key=key)
     return NewKey(api_key=api_key, key=key)
 
@@ -59,11 +71,6 @@ def revoke_key(connection: Connection, key_id: str, *, clock: Clock) -> None:
     """
     if not keys.revoke(connection, key_id, now=clock.now()):
         raise NotFound(f"No live key has the id {key_id}")
-
-
-def find_key(connection: Connection, key_hash: bytes) -> ApiKey | None:
-    """The live key whose hash (`store.keys.digest`) this is."""
-    return keys.find_live(connection, key_hash)
 
 
 def ensure_admin_key(connection: Connection, *, clock: Clock, luck: Luck) -> NewKey | None:
