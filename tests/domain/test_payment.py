@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closebell.domain.invoice import Tender, TransactionState
+from closebell.domain import payment_page
+from closebell.domain.invoice import Tender, Transaction, TransactionState
 from closebell.domain.money import Currency
-from closebell.domain.payment import PAYMENT_MODES, Due, divide, handed_over, still_due
-from closebell.errors import InvalidInput
-from closebell.testing import a_payment, an_invoice
+from closebell.domain.payment import (
+    PAYMENT_MODES,
+    PAYMENT_NAMES,
+    Due,
+    divide,
+    handed_over,
+    last_four,
+    left_to_take,
+    must_be_due,
+    shown_digits,
+    still_due,
+    whole_number,
+)
+from closebell.errors import InvalidInput, Refusal, RefusalCode
+from closebell.testing import NOON, a_payment, an_invoice
 
 USD = Currency.of("USD")
 AMOUNTS = st.integers(min_value=0, max_value=10**15)
@@ -101,3 +115,72 @@ def test_every_tender_has_a_payment_mode_of_its_own() -> None:
     assert set(PAYMENT_MODES) == set(Tender)
     assert len(set(PAYMENT_MODES.values())) == len(Tender)
     assert PAYMENT_MODES[Tender.CUSTOM] == 3
+
+
+def a_page_payment(amount: int) -> Transaction:
+    waiting = a_payment(amount, name="page", state=TransactionState.PENDING)
+    return replace(waiting, processor="test", processor_reference=payment_page.reference(bytes(32), now=NOON))
+
+
+def test_money_on_its_way_leaves_less_to_take_and_a_page_that_nobody_paid_on_does_not() -> None:
+    pending = a_payment(30000, name="pending", ssg=10, state=TransactionState.PENDING)
+    failed = a_payment(30000, name="failed", state=TransactionState.FAILED)
+    invoice = an_invoice(
+        total=48800, ssg_amount=10, fee_amount=5, transactions=(pending, failed, a_page_payment(48800))
+    )
+    assert still_due(invoice) == Due(balance=48800, ssg=10, fee=5)
+    assert left_to_take(invoice) == Due(balance=18800, ssg=0, fee=5)
+    assert must_be_due(invoice, 18805) == left_to_take(invoice)
+    with pytest.raises(
+        InvalidInput, match=r"188\.06 without the tip is more than the 188\.05 USD"
+    ) as refused:
+        must_be_due(invoice, 18806)
+    assert refused.value.field == "amount"
+
+
+def test_where_nothing_is_due_only_a_tip_can_be_taken() -> None:
+    paid = an_invoice(total=100, paid=100)
+    assert must_be_due(paid, 0).whole == 0
+    with pytest.raises(Refusal) as refused:
+        must_be_due(paid, 1)
+    assert refused.value.code is RefusalCode.ALREADY_PAID
+
+
+@given(left=AMOUNTS, due=DUES)
+def test_what_is_due_less_its_parts_is_what_is_due_then(left: int, due: Due) -> None:
+    amount = min(left, due.whole)
+    after = due.less(divide(amount, tip=0, due=due))
+    assert after.whole == due.whole - amount
+    assert min(after.balance, after.ssg, after.fee) >= 0
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["4242", " 4242 ", "************4242", "**** **** **** 4242", "XXXX-XXXX-XXXX-4242", "xx4242", "••••4242"],
+)
+def test_the_last_four_digits_are_taken_behind_any_mask(written: str) -> None:
+    assert last_four(written, field="card_number") == "4242"
+
+
+@pytest.mark.parametrize(
+    "written", ["", "424", "42424", "4242424242424242", "4242 4242 4242 4242", "12****4242", "\uff14\uff12\uff14\uff12"]
+)
+def test_more_than_four_digits_of_a_card_are_refused_and_not_repeated(written: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        last_four(written, field="card_number")
+    assert refused.value.field == "card_number"
+    assert "42" not in refused.value.problem.replace("four", "")
+
+
+def test_a_whole_number_is_digits_and_is_shown_by_its_last_four() -> None:
+    assert whole_number("4242-4242 42424242", field="card_number") == "4242424242424242"
+    assert shown_digits("************4242") == shown_digits("4242424242424242") == "4242"
+    for wrong in ("4242", "4" * 20, "4242x24242424242", ""):
+        with pytest.raises(InvalidInput) as refused:
+            whole_number(wrong, field="card_number")
+        assert wrong == "" or wrong not in str(refused.value)
+
+
+def test_every_tender_has_a_name_and_a_number_of_its_own() -> None:
+    assert PAYMENT_NAMES.keys() == PAYMENT_MODES.keys() == set(Tender)
+    assert len(set(PAYMENT_NAMES.values())) == len(Tender)

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from closebell.domain import event
+from closebell.domain.caller import Caller, Role
 from closebell.domain.identifiers import NO_GUID
 from closebell.domain.invoice import Tender, TransactionState
 from closebell.errors import ClosebellError, Conflict, InvalidInput, Refusal, RefusalCode
-from closebell.store import directory, tables
+from closebell.store import directory, endpoints, tables
 from closebell.store.unit import Database
 from closebell.testing import (
     NOON,
@@ -23,6 +25,7 @@ from closebell.testing import (
     a_paid_invoice,
     a_payment,
     an_employee,
+    an_endpoint,
     an_invoice,
     guid_of,
     put,
@@ -30,11 +33,14 @@ from closebell.testing import (
 )
 from closebell.usecase.close_invoices import CloseCommand, Closed, close_invoices
 from closebell.usecase.read_invoice import read_invoice
-from closebell.usecase.take_payment import PAYMENTS_MAX, Paid, PaymentCommand, take_custom_payment
+from closebell.usecase.record_tender import PAYMENTS_MAX, Paid
+from closebell.usecase.take_payment import PaymentCommand, take_custom_payment
+from paying import as_told, told
 
 OPEN = an_invoice("open", total=48800, ssg_amount=1000, fee_amount=500)
 VOUCHER = guid_of("voucher")
 CLOCK, LUCK = FixedClock(), SeededLuck()
+ELSEWHERE = Caller(id=guid_of("key"), role=Role.CASHIER, center_ids=frozenset({guid_of("elsewhere")}))
 
 
 def _command(invoice_id: str = OPEN.id, amount: str = "488", **fields: Any) -> PaymentCommand:
@@ -49,7 +55,13 @@ async def test_the_amount_pays_tip_balance_fee_and_service_charge_in_order(datab
     await database.write(put, OPEN, employees=[an_employee()])
     paid = await database.write(
         _take,
-        _command(amount="505.5", tip_amount=Decimal("5.5"), collected_by_id=an_employee(), additional_data="till 3"),
+        _command(
+            amount="505.5",
+            tip_amount=Decimal("5.5"),
+            collected_by_id=an_employee(),
+            additional_data="till 3",
+            cash_register_id=guid_of("register"),
+        ),
     )
     made = paid.transaction
     assert (made.amount_paid, made.tip_amount, made.ssg_amount, made.fee_amount) == (48800, 550, 700, 500)
@@ -61,7 +73,11 @@ async def test_the_amount_pays_tip_balance_fee_and_service_charge_in_order(datab
     assert (made.center_id, made.center_name) == (OPEN.centre.id, OPEN.centre.name)
     assert paid.invoice == await database.read(read_invoice, OPEN.id)
     row = await database.read(_transaction_row)
-    assert (row.additional_data, row.collected_by_id) == ("till 3", an_employee())
+    assert (row.additional_data, row.collected_by_id, row.cash_register_id) == (
+        "till 3",
+        an_employee(),
+        guid_of("register"),
+    )
 
 
 def _transaction_row(connection: Connection) -> Any:
@@ -102,6 +118,9 @@ async def test_currencies_without_decimals_refuse_them(database: Database) -> No
         (_command(guid_of("invoice closed")), RefusalCode.PAYMENT_ON_CLOSED),
         (_command(guid_of("invoice member")), RefusalCode.IN_GROUP),
         (_command(guid_of("invoice refund")), Conflict),
+        (_command(guid_of("invoice cancelled")), Conflict),
+        (_command(caller=ELSEWHERE), RefusalCode.CANNOT_ACCESS),
+        (_command(cash_register_id="till 3"), "cash_register_id"),
         (_command(amount="0"), "amount"),
         (_command(amount="-5"), "amount"),
         (_command(amount="1.001"), "amount"),
@@ -117,7 +136,7 @@ async def test_a_refused_payment_changes_nothing(database: Database, command: Pa
     member = an_invoice("member", group_invoice_id=guid_of("group"))
     line = replace(OPEN.lines[0], sales=-100, final=-100)
     refund = an_invoice("refund", lines=[line], is_refund=True)
-    await database.write(put, OPEN, closed, member, refund)
+    await database.write(put, OPEN, closed, member, refund, an_invoice("cancelled", cancelled_at=NOON))
     before = await database.read(snapshot)
     with pytest.raises(ClosebellError) as refused:
         await database.write(_take, command)
@@ -129,6 +148,20 @@ async def test_a_refused_payment_changes_nothing(database: Database, command: Pa
         case other:
             assert type(other) is expected
     assert await database.read(snapshot) == before
+
+
+async def test_a_payment_is_told_with_every_tender_as_the_wire_shows_it(database: Database) -> None:
+    endpoint = an_endpoint(event_types=(event.PAYMENTS_ADDED,))
+    await database.write(put, replace(OPEN, transactions=(a_payment(100, name="first"),)))
+    await database.write(endpoints.insert_one, endpoint)
+    paid = await database.write(_take, _command(amount="1"))
+    assert await database.read(told) == [("Invoice.Payments.Added", as_told(paid.invoice))]
+    assert len(paid.invoice.transactions) == 2
+    assert await database.read(_delivered_to) == [endpoint.id]
+
+
+def _delivered_to(connection: Connection) -> list[str]:
+    return list(connection.execute(select(tables.deliveries.c.endpoint_id)).scalars())
 
 
 def test_the_wire_codes_are_the_contracts() -> None:

@@ -1,4 +1,4 @@
-"""Assign tips: say which employees the tips of an open invoice go to."""
+"""Assign tips: say which employees the tips of an open invoice go to, one by one or by a rule."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from closebell.domain import tips as tipping
+from closebell.domain.caller import OPERATOR, Caller
 from closebell.domain.identifiers import guid
 from closebell.domain.invoice import EmployeeTip, Invoice
-from closebell.domain.tips import assignable
-from closebell.errors import Conflict, InvalidInput, Refusal, RefusalCode, TooLarge
-from closebell.store import directory, invoice_rows, invoices
+from closebell.errors import InvalidInput, TooLarge
+from closebell.store import directory, invoice_rows
+from closebell.usecase.open_invoice import Change, find_open
 
 ASSIGNMENTS_MAX: Final = 1_000
 """Tips that are assigned on one invoice."""
@@ -28,23 +30,64 @@ class TipAssignment:
     transaction_id: str | None = None
 
 
-def assign_tips(connection: Connection, invoice_id: str, tips: Sequence[TipAssignment]) -> Invoice:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TipShare:
+    """So many percent of every tip for this employee."""
+
+    employee_id: str
+    percent: Decimal
+
+
+def assign_tips(
+    connection: Connection, invoice_id: str, tips: Sequence[TipAssignment], *, caller: Caller = OPERATOR
+) -> Invoice:
     """The invoice with exactly these tips assigned, in the place of all that were before.
 
-    Errors: Refusal 428; Conflict when the invoice is closed; InvalidInput such as `employee_tips[1].amount`.
+    Errors: Refusal 428 or 438; Conflict when the invoice is closed or cancelled; InvalidInput such as
+            `employee_tips[1].amount`.
     """
-    if len(tips) > ASSIGNMENTS_MAX:
-        raise TooLarge(f"{len(tips)} tips are more than the {ASSIGNMENTS_MAX} that one invoice can have")
-    invoice = invoices.load_locked(connection, [invoice_id]).get(invoice_id)
-    if invoice is None:
-        raise Refusal(RefusalCode.INVOICE_NOT_FOUND, f"No invoice has the id {invoice_id}.")
-    if invoice.is_closed:
-        raise Conflict(f"Invoice {invoice_id} is closed, receipt {invoice.receipt_number}; its tips are final")
+    _must_be_few(len(tips))
+    invoice = find_open(connection, invoice_id, caller, Change.TIPS)
     read = [_read(tip, invoice, f"employee_tips[{index}]") for index, tip in enumerate(tips)]
-    _must_be_known(connection, read)
-    assigned = assignable(invoice, read)
+    _must_be_known(connection, [tip.employee_id for tip in read])
+    return _assigned(connection, invoice, tipping.assignable(invoice, read))
+
+
+def share_tips(
+    connection: Connection, invoice_id: str, shares: Sequence[TipShare], *, caller: Caller = OPERATOR
+) -> Invoice:
+    """The invoice with every settled tip divided by these percents, in the place of all that was assigned before.
+
+    Errors: as `assign_tips`, such as `employee_tips[1].percent`.
+    """
+    _must_be_few(len(shares))
+    invoice = find_open(connection, invoice_id, caller, Change.TIPS)
+    read = [
+        (guid(share.employee_id, field=f"employee_tips[{index}].employee_id"), share.percent)
+        for index, share in enumerate(shares)
+    ]
+    divided = tipping.by_percentage(invoice, read)
+    _must_be_known(connection, [employee_id for employee_id, _ in read])
+    return _assigned(connection, invoice, divided)
+
+
+def split_tips(connection: Connection, invoice_id: str, *, caller: Caller = OPERATOR) -> Invoice:
+    """The invoice with every settled tip divided over those who served, by the price of what they did.
+
+    Errors: Refusal 428 or 438; Conflict when the invoice is closed or cancelled, or nobody is known to have served.
+    """
+    invoice = find_open(connection, invoice_id, caller, Change.TIPS)
+    return _assigned(connection, invoice, tipping.by_service_price(invoice))
+
+
+def _assigned(connection: Connection, invoice: Invoice, assigned: tuple[EmployeeTip, ...]) -> Invoice:
     invoice_rows.replace_tips(connection, invoice, assigned)
     return replace(invoice, employee_tips=assigned)
+
+
+def _must_be_few(count: int) -> None:
+    if count > ASSIGNMENTS_MAX:
+        raise TooLarge(f"{count} tips are more than the {ASSIGNMENTS_MAX} that one invoice can have")
 
 
 def _read(tip: TipAssignment, invoice: Invoice, field: str) -> EmployeeTip:
@@ -62,11 +105,11 @@ def _read(tip: TipAssignment, invoice: Invoice, field: str) -> EmployeeTip:
     )
 
 
-def _must_be_known(connection: Connection, tips: Sequence[EmployeeTip]) -> None:
-    known = directory.known_employees(connection, {tip.employee_id for tip in tips})
-    for index, tip in enumerate(tips):
-        if tip.employee_id not in known:
+def _must_be_known(connection: Connection, employee_ids: Sequence[str]) -> None:
+    known = directory.known_employees(connection, set(employee_ids))
+    for index, employee_id in enumerate(employee_ids):
+        if employee_id not in known:
             raise InvalidInput(
                 f"employee_tips[{index}].employee_id",
-                f"{tip.employee_id} is not an employee Closebell knows; import it first",
+                f"{employee_id} is not an employee Closebell knows; import it first",
             )
