@@ -43,7 +43,7 @@ check: setup ## ruff, mypy strict and the rules of the tree
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/python -m pytest -q tests/test_tidy.py
 
-bench: setup ## measure closing, sending, latency and memory against their ceilings
+bench: setup ## measure closing, sending, latency, memory and reading against their ceilings
 	$(BIN)/python -m bench
 
 serve: setup ## run the service on 127.0.0.1:8080 with closebell.db

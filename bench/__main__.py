@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,11 +34,13 @@ def bench(
     engine: Annotated[tuple[Engine, ...], Parameter(negative="")] = ("sqlite", "postgresql"),
     quick: Annotated[bool, Parameter(negative="")] = False,
     tiny: Annotated[bool, Parameter(negative="")] = False,
+    reading: Annotated[bool, Parameter(negative="")] = False,
+    history: int | None = None,
     json: Path | None = None,
     write: Path | None = None,
     directory: Path | None = None,
 ) -> int:
-    """Measure closing, sending, latency and memory against their ceilings, and verify every event at the receiver.
+    """Measure closing, sending, latency, memory and reading against their ceilings, and verify all of it.
 
     Parameters
     ----------
@@ -47,6 +50,10 @@ def bench(
         Take less than a minute: fewer and shorter rounds.
     tiny
         Take seconds: the figures mean nothing, everything is verified all the same.
+    reading
+        Measure reading alone.
+    history
+        How many invoices there are to read; a million unless said, and fewer in a quick run.
     json
         Write all figures with their rounds into this file.
     write
@@ -59,10 +66,12 @@ def bench(
     if not console.is_terminal:
         console = Console(width=COLUMNS)
     plan = TINY if tiny else QUICK if quick else FULL
+    if history is not None:
+        plan = replace(plan, history=history)
     try:
         if write is not None:
-            around(write)  # a document that cannot take the figures is better known now than in four minutes
-        report = uvloop.run(_run(engine, plan, directory, console))
+            around(write)  # a document that cannot take the figures is better known now than in eight minutes
+        report = uvloop.run(_run(engine, plan, directory, console, only_reading=reading))
     except NotVerified as error:
         console.print(f"not verified: {error}", markup=False, highlight=False, soft_wrap=True)
         return 1
@@ -74,14 +83,19 @@ def bench(
     return 0
 
 
-async def _run(engines: tuple[Engine, ...], plan: Plan, directory: Path | None, console: Console) -> RunReport:
+async def _run(
+    engines: tuple[Engine, ...], plan: Plan, directory: Path | None, console: Console, *, only_reading: bool
+) -> RunReport:
     with tempfile.TemporaryDirectory(prefix="closebell-bench-", dir=directory) as made:
         found = machine.look(Path(made))
         reports = []
         for engine in engines:
             own = Path(made) / engine
             own.mkdir()
-            reports.append(await measure(engine, plan, own, lambda line: console.print(line, style="dim")))
+            report = await measure(
+                engine, plan, own, lambda line: console.print(line, style="dim"), only_reading=only_reading
+            )
+            reports.append(report)
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
     return RunReport(command=command, machine=found, engines=reports)
 

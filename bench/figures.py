@@ -41,13 +41,15 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What was verified on the way to the figures.
 
     Shape: `closes` were answered 200 with a receipt of their own, and are in the books; `webhooks` came with a valid
-           signature, each event once per endpoint and none missing; `repeats` came again on top of that.
+           signature, each event once per endpoint and none missing; `repeats` came again on top of that. `reads`
+           showed exactly what the database holds.
     """
 
-    closes: int
-    driver_closes: int
-    webhooks: int
-    repeats: int
+    closes: int = 0
+    driver_closes: int = 0
+    webhooks: int = 0
+    repeats: int = 0
+    reads: int = 0
 
 
 class EngineReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +78,32 @@ def rate(name: str, rounds: Sequence[Round], *, target: float | None = None) -> 
         is_met=None if target is None or ratio is None else ratio >= target,
         server_cpu_us=statistics.median(one.server_cpu_us for one in rounds),
     )
+
+
+def latency(
+    name: str,
+    taken_ms: Sequence[float],
+    ceiling_ms: Sequence[float],
+    *,
+    target: float | None = None,
+    server_cpu_us: float,
+) -> list[Figure]:
+    """Median and 99th percentile of how long something took; the ratio says how much of the median the ceiling took."""
+    median = statistics.median(taken_ms)
+    ceiling = statistics.median(ceiling_ms) if ceiling_ms else None
+    typical = Figure(
+        name=f"{name}, p50",
+        value=median,
+        unit="ms",
+        rounds=[*taken_ms],
+        ceiling=ceiling,
+        ceiling_rounds=[*ceiling_ms],
+        ratio=None if ceiling is None else ceiling / median,
+        target="" if target is None else f"< {target:g} ms",
+        is_met=None if target is None else median < target,
+        server_cpu_us=server_cpu_us,
+    )
+    return [typical, at_most(f"{name}, p99", percentile(taken_ms, 99), "ms")]
 
 
 def at_most(name: str, value: float, unit: str, *, target: float | None = None) -> Figure:

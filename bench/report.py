@@ -78,11 +78,12 @@ def _machine_lines(report: RunReport) -> list[str]:
 def _proof_line(engine: EngineReport) -> str:
     proof = engine.proof
     again = "none came again" if not proof.repeats else f"{proof.repeats:,} came again"
-    return (
-        f"Verified: {proof.closes:,} closes over HTTP and {proof.driver_closes:,} by the driver, each with a receipt "
+    written = (
+        f"{proof.closes:,} closes over HTTP and {proof.driver_closes:,} by the driver, each with a receipt "
         f"of its own and its event, in one unbroken hash chain; {proof.webhooks:,} webhooks with valid signatures, "
-        f"every event at every endpoint, {again}."
+        f"every event at every endpoint, {again}; "
     )
+    return f"Verified: {written if proof.closes else ''}{proof.reads:,} reads, each of exactly what there is."
 
 
 def _cells(figure: Figure) -> tuple[str, ...]:

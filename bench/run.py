@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from bench import driver as books
 from bench import figures
 from bench.callers import Stock, calling
@@ -18,9 +20,10 @@ from bench.figures import EngineReport, Figure, Proof
 from bench.latency import measure_latency
 from bench.plan import CALLERS, ENDPOINTS, Plan
 from bench.postgresql import postgresql_driver
+from bench.reading import measure_reading
 from bench.receiver import receiving
 from bench.sending import measure_sending
-from bench.server import serving
+from bench.server import Server, serving
 from bench.sqlite import sqlite_driver
 from bench.stage import Stage, invoice_ids, load_template
 
@@ -33,7 +36,9 @@ SETTLES_S: Final = 1.0
 """Seconds after its start at which the server counts as idle."""
 
 
-async def measure(engine: str, plan: Plan, directory: Path, say: Callable[[str], None]) -> EngineReport:
+async def measure(
+    engine: str, plan: Plan, directory: Path, say: Callable[[str], None], *, only_reading: bool = False
+) -> EngineReport:
     """All figures of an engine.
 
     Errors: NotVerified at the first thing that is not as it must be.
@@ -46,33 +51,41 @@ async def measure(engine: str, plan: Plan, directory: Path, say: Callable[[str],
         say(f"{engine:10}  {now_s - said_s:5.1f} s  {what}")
         said_s = now_s
 
-    async with (
-        ENGINES[engine](directory) as driver,
-        receiving(ENDPOINTS) as receiver,
-        serving(driver.url, directory) as server,
-    ):
+    async with ENGINES[engine](directory) as driver, serving(driver.url, directory) as server:
         await asyncio.sleep(SETTLES_S)
-        idle_mib = server.resident_mib()
+        idle = figures.at_most("Memory idle", server.resident_mib(), "MiB", target=MEMORY_IDLE_MIB)
         await driver.open()
         try:
-            ids = invoice_ids(plan.invoices)
-            await driver.stock(await load_template(server), ids)
-            done(f"{len(ids):,} open invoices, copies of the public sample")
-            async with calling(server, CALLERS) as crowd:
-                stage = Stage(server=server, driver=driver, receiver=receiver, crowd=crowd, stock=Stock(ids))
-                measured = await _measure(stage, plan, done)
-            await books.books_are_right(driver, stage.closes + stage.driver_closes)
-            done("the books: receipts, sequence, hash chain, an event for every close")
+            template_id = await load_template(server)
+            measured, proof = [idle], Proof()
+            if not only_reading:
+                written, proof = await _measure_writing(server, driver, template_id, plan, done)
+                measured = [*written, idle]
+            read = await measure_reading(server, driver, template_id, plan, done)
         finally:
             await driver.close()
-    idle = figures.at_most("Memory idle", idle_mib, "MiB", target=MEMORY_IDLE_MIB)
     return EngineReport(
         engine=engine,
         version=driver.version,
-        figures=[*measured, idle],
-        proof=Proof(
-            closes=stage.closes, driver_closes=stage.driver_closes, webhooks=stage.webhooks, repeats=stage.repeats
-        ),
+        figures=[*measured, *read.figures],
+        proof=msgspec.structs.replace(proof, reads=read.reads),
+    )
+
+
+async def _measure_writing(
+    server: Server, driver: Driver, template_id: str, plan: Plan, done: Callable[[str], None]
+) -> tuple[list[Figure], Proof]:
+    """Closing and sending, on a stock of open invoices; and a look at the books afterwards."""
+    ids = invoice_ids(plan.invoices)
+    await driver.copy(books.INVOICE_TABLES, template_id, ["id"], [(invoice_id,) for invoice_id in ids])
+    done(f"{len(ids):,} open invoices, copies of the public sample")
+    async with receiving(ENDPOINTS) as receiver, calling(server, CALLERS) as crowd:
+        stage = Stage(server=server, driver=driver, receiver=receiver, crowd=crowd, stock=Stock(ids))
+        measured = await _measure(stage, plan, done)
+    await books.books_are_right(driver, stage.closes + stage.driver_closes)
+    done("the books: receipts, sequence, hash chain, an event for every close")
+    return measured, Proof(
+        closes=stage.closes, driver_closes=stage.driver_closes, webhooks=stage.webhooks, repeats=stage.repeats
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +35,7 @@ _CLOSE: Final = (
     "UPDATE invoices SET closed_at = ?, close_sequence = 1, receipt_number = ?, receipt_sequence = ? "
     "WHERE id = ? AND closed_at IS NULL"
 )
+_INDEXES: Final = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?"
 
 
 class SqliteDriver:
@@ -56,16 +58,51 @@ class SqliteDriver:
         """Let go of the file."""
         self._connection.close()
 
-    async def stock(self, template_id: str, invoice_ids: Sequence[str]) -> None:
+    async def copy(
+        self, tables: Sequence[str], template_id: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> None:
         """Copy the template, table by table."""
         execute = self._connection.execute
-        execute("CREATE TEMP TABLE copies (id TEXT)")
-        self._connection.executemany("INSERT INTO copies VALUES (?)", [(id_,) for id_ in invoice_ids])
+        execute(f"CREATE TEMP TABLE copies ({', '.join(columns)})")
+        execute("PRAGMA foreign_keys = OFF")  # what hangs on an invoice comes before it, while it is not closed yet
         execute("BEGIN IMMEDIATE")
-        for table in ("invoices", *CHILDREN):
-            execute(copy_statement(table), (template_id,))
+        self._connection.executemany(f"INSERT INTO copies VALUES ({', '.join('?' * len(columns))})", rows)
+        # An index that is made of what is there already takes a fraction of one that grows row by row.
+        indexes = [row for table in tables for row in execute(_INDEXES, (table,)).fetchall()]
+        for name, _ in indexes:
+            execute(f"DROP INDEX {name}")
+        for table in tables:
+            execute(copy_statement(table, columns), (template_id,))
+        for _, definition in indexes:
+            execute(definition)
         execute("COMMIT")
+        execute("PRAGMA foreign_keys = ON")
         execute("DROP TABLE copies")
+
+    async def read_invoices(self, invoice_ids: Sequence[str]) -> int:
+        """All rows of these invoices, in one snapshot."""
+        execute = self._connection.execute
+        ids = json.dumps(list(invoice_ids))
+        execute("BEGIN")
+        invoices = execute(f"SELECT * FROM invoices WHERE {_among('id')}", (ids,)).fetchall()
+        read = len(invoices)
+        for table, name, position in (("centers", "id", 1), ("guests", "id", 2)):
+            mentioned = json.dumps(sorted({row[position] for row in invoices}))
+            read += len(execute(f"SELECT * FROM {table} WHERE {_among(name)}", (mentioned,)).fetchall())
+        for table in CHILDREN:
+            statement = f"SELECT * FROM {table} WHERE {_among('invoice_id')} ORDER BY invoice_id, position"
+            read += len(execute(statement, (ids,)).fetchall())
+        execute("COMMIT")
+        return read
+
+    async def list_invoices(self, center_id: str, since: str, until: str, limit: int) -> tuple[int, list[str]]:
+        """How many invoices the period has at the centre, and the newest of them."""
+        where = "FROM invoices WHERE center_id = ? AND invoice_date >= ? AND invoice_date <= ?"
+        ((count,),) = self._connection.execute(f"SELECT count(*) {where}", (center_id, since, until)).fetchall()
+        newest = self._connection.execute(
+            f"SELECT id {where} ORDER BY invoice_date DESC, id DESC LIMIT ?", (center_id, since, until, limit)
+        )
+        return count, [row[0] for row in newest.fetchall()]
 
     async def close_batch(self, invoice_ids: Sequence[str], body: bytes) -> None:
         """Lock, read, number, close, tell, commit."""
@@ -108,16 +145,20 @@ class SqliteDriver:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def copy_statement(table: str, place: str = "?") -> str:
-    """Copies the rows of the template for every id in `copies`."""
-    key = "id" if table == "invoices" else "invoice_id"
-    others = [column.name for column in tables.metadata.tables[table].columns if column.name != key]
-    written = ", ".join(f'"{name}"' for name in others)
-    copied = ", ".join(f't."{name}"' for name in others)
-    return (
-        f"INSERT INTO {table} ({key}, {written}) SELECT copies.id, {copied} "
-        f"FROM copies CROSS JOIN {table} t WHERE t.{key} = {place}"
-    )
+def _among(name: str) -> str:
+    return f"{name} IN (SELECT value FROM json_each(?))"
+
+
+def copy_statement(table: str, columns: Sequence[str], place: str = "?") -> str:
+    """Copies the rows of the template for every row of `copies`, which says the values of its own columns."""
+    is_child = table in CHILDREN
+    names = [column.name for column in tables.metadata.tables[table].columns]
+    key = "invoice_id" if is_child else "id"
+    # An invoice's rows keep their own ids, which are only theirs on that invoice.
+    given = {name: f'copies."{name}"' for name in columns if name != "id"} | {key: "copies.id"}
+    written = ", ".join(f'"{name}"' for name in names)
+    copied = ", ".join(given.get(name, f't."{name}"') for name in names)
+    return f"INSERT INTO {table} ({written}) SELECT {copied} FROM copies CROSS JOIN {table} t WHERE t.{key} = {place}"
 
 
 def insert_statement(table: str, columns: Sequence[str]) -> str:

@@ -10,7 +10,14 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 ENDS_WITHIN_S = 120
-RATIOS = {"Close", "Send 100 to 1 endpoint", "Send 100 to 10 endpoints"}
+READING = {
+    "Read an invoice with everything, p50",
+    "List 100 invoices, p50",
+    "List 100 invoices with everything, p50",
+}
+RATIOS = {"Close", "Send 100 to 1 endpoint", "Send 100 to 10 endpoints", *READING}
+# Four of each kind, and one report; one more of each that does not count.
+READS = 5 * (4 + 1) + (1 + 1)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +36,7 @@ def test_every_close_and_every_webhook_of_a_run_is_verified(tmp_path: Path) -> N
     # Two endpoints heard of the last 64 and 50; then 100 went to one and to ten, by the bare client and by Closebell,
     # each after a tenth as many to warm up.
     told = 2 * (64 + 50) + 2 * (2 * 100 + 10)
-    assert engine["proof"] == {"closes": 210, "driver_closes": 64, "webhooks": told, "repeats": 0}
+    assert engine["proof"] == {"closes": 210, "driver_closes": 64, "webhooks": told, "repeats": 0, "reads": READS}
     figures = {figure["name"]: figure for figure in engine["figures"]}
     assert all(figure["value"] is not None for figure in figures.values())
     assert {name for name, figure in figures.items() if figure["ratio"] is not None} == RATIOS
@@ -39,6 +46,16 @@ def test_every_close_and_every_webhook_of_a_run_is_verified(tmp_path: Path) -> N
     assert written.endswith("\nafter\n")
     assert "old figures" not in written
     assert "| Close |" in written
+
+
+def test_reading_is_measured_alone_out_of_as_long_a_history_as_is_asked_for(tmp_path: Path) -> None:
+    ended = run("--reading", "--history", "150", "--json", str(tmp_path / "bench.json"))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (engine,) = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["engines"]
+    assert engine["proof"] == {"closes": 0, "driver_closes": 0, "webhooks": 0, "repeats": 0, "reads": READS}
+    assert {figure["name"] for figure in engine["figures"] if figure["ratio"] is not None} == READING
+    assert "150 more invoices" in ended.stdout
+    assert "Verified: 27 reads, each of exactly what there is." in ended.stdout
 
 
 def test_a_document_without_a_place_for_figures_is_refused_before_anything_is_measured(tmp_path: Path) -> None:

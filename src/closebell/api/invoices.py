@@ -16,14 +16,20 @@ from closebell.domain.identifiers import guid
 from closebell.domain.intake_values import optional_guid
 from closebell.errors import ClosebellError, InvalidInput, TooLarge, Unavailable
 from closebell.usecase.close_invoices import CloseCommand, Closed
-from closebell.usecase.read_invoice import read_invoice
+from closebell.usecase.read_invoice import parts_for, read_invoice
 
 CLOSED: Final = 1
 """The contract's appointment status "Closed", which a successful close answers."""
 BATCH_MAX: Final = 1_000
 """Invoices in one batch close."""
-EXPAND: Final = (*sorted(SECTIONS), "gst_parameters", "Redemptions")
-"""What `expand` takes; the last two are the contract's, and Closebell has nothing to show for them."""
+EXPAND: Final = tuple(sorted(SECTIONS))
+"""What `expand` takes."""
+EXPAND_QUERY: Final = Query(
+    name="expand",
+    schema={"type": "array", "items": {"type": "string"}},
+    sentence=f"Sections to show: {', '.join(EXPAND)}.",
+    example=["InvoiceItems", "Transactions"],
+)
 
 
 class CloseRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +100,7 @@ _NOTHING: Final = CloseRequest()
         answer=CloseAnswer,
         answer_example=examples.CLOSED,
         refusals=(404, 409, 413),
+        path_example={"invoice_id": examples.PAID_INVOICE_ID},
     )
 )
 async def close_invoice(request: ApiRequest) -> Answer:
@@ -103,7 +110,8 @@ async def close_invoice(request: ApiRequest) -> Answer:
     closed = await request.service.desk.close(
         CloseCommand(
             invoice_id=guid_in_path(request, "invoice_id"),
-            closed_by_id=optional_guid(said.closed_by_id, "closed_by_id"),
+            closed_by_id=optional_guid(said.closed_by_id, "closed_by_id") or request.caller.employee_id,
+            caller=request.caller,
         )
     )
     return Answer.of(
@@ -129,8 +137,11 @@ async def close_invoice(request: ApiRequest) -> Answer:
 async def close_invoices(request: ApiRequest) -> Answer:
     """Close a batch; one result per id, in order."""
     said = bodies.decode(await request.payload(), _CLOSE_MANY)
-    closed_by_id = optional_guid(said.closed_by_id, "closed_by_id")
-    commands = [CloseCommand(invoice_id=id_, closed_by_id=closed_by_id) for id_ in _distinct(said.invoice_ids)]
+    caller = request.caller
+    closed_by_id = optional_guid(said.closed_by_id, "closed_by_id") or caller.employee_id
+    commands = [
+        CloseCommand(invoice_id=id_, closed_by_id=closed_by_id, caller=caller) for id_ in _distinct(said.invoice_ids)
+    ]
     answers = await request.service.desk.close_many(commands)
     if answers and all(isinstance(answer, Unavailable) for answer in answers):
         raise answers[0]  # type: ignore[misc]  # the line above says that it is an error
@@ -168,14 +179,7 @@ def _result(invoice_id: str, answer: Closed | ClosebellError) -> CloseResult:
         summary="Read an invoice",
         description="A section that `expand` does not name is absent. Values may be repeated, or comma separated; "
         "case does not matter, and unknown ones are ignored.",
-        query=(
-            Query(
-                name="expand",
-                schema={"type": "array", "items": {"type": "string"}},
-                sentence=f"Sections to show: {', '.join(EXPAND)}.",
-                example=["InvoiceItems", "Transactions"],
-            ),
-        ),
+        query=(EXPAND_QUERY,),
         answer=InvoiceAnswer,
         answer_example=examples.INVOICE,
         refusals=(404,),
@@ -184,9 +188,16 @@ def _result(invoice_id: str, answer: Closed | ClosebellError) -> CloseResult:
 async def get_invoice(request: ApiRequest) -> Answer:
     """Read one invoice with the sections that are asked for."""
     invoice_id = guid_in_path(request, "invoice_id")
-    sections = one_of(query_of(request).all("expand"), EXPAND)
-    invoice = await request.service.database.read(read_invoice, invoice_id)
+    sections = sections_of(request)
+    invoice = await request.service.database.read(
+        read_invoice, invoice_id, caller=request.caller, parts=parts_for(sections)
+    )
     return Answer.of(InvoiceAnswer(invoice=render(invoice, sections=sections)))
+
+
+def sections_of(request: ApiRequest) -> frozenset[str]:
+    """The sections of an invoice that a request asks for with `expand`."""
+    return one_of(query_of(request).all("expand"), EXPAND)
 
 
 OPERATIONS: Final[tuple[Operation, ...]] = (close_invoice, close_invoices, get_invoice)

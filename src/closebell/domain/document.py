@@ -6,12 +6,15 @@ Source: public page "retrieve-invoice-details" and the public Invoice.Closed sam
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any, Final
 
 import msgspec
 
 from closebell.domain.invoice import Appointment, Guest, Invoice, Line, Transaction
 from closebell.domain.money import Currency
+from closebell.domain.redemption import Redemption, redemptions
 
 
 class TotalPrice(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +118,30 @@ class TransactionDocument(msgspec.Struct, frozen=True, kw_only=True):
     tender: str
 
 
+class RedemptionOption(msgspec.Struct, frozen=True, kw_only=True):
+    """What was redeemed; docs/reading.md names the modes."""
+
+    id: str | None
+    mode: int
+    name: str
+
+
+class RedemptionDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the guest held that paid; `transaction_id` is the line's where a package paid for a line."""
+
+    transaction_id: str
+    option: RedemptionOption
+    amount: Decimal
+    payment_date: str
+
+
+class GstSequence(msgspec.Struct, frozen=True, kw_only=True):
+    """The number of the tax invoice: that of the receipt, "0" until there is one."""
+
+    prefix: str
+    number: str
+
+
 class AdditionalField(msgspec.Struct, frozen=True, kw_only=True):
     """A named value beside the contract's own fields; `currency_code` carries the ISO code."""
 
@@ -143,18 +170,22 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     is_closed: bool
     is_refund: bool
     invoice_date: str
+    has_redemptions: bool | msgspec.UnsetType = msgspec.UNSET
     center_id: str
+    gstin: str | msgspec.UnsetType | None = msgspec.UNSET
+    gst_sequence: GstSequence | msgspec.UnsetType = msgspec.UNSET
     total_price: TotalPrice
     guest: GuestDocument | None
     invoice_items: list[ItemDocument] | msgspec.UnsetType = msgspec.UNSET
     appointments: list[AppointmentDocument] | msgspec.UnsetType = msgspec.UNSET
     transactions: list[TransactionDocument] | msgspec.UnsetType = msgspec.UNSET
+    redemptions: list[RedemptionDocument] | msgspec.UnsetType = msgspec.UNSET
     invoice_dues: AmountStatus | msgspec.UnsetType = msgspec.UNSET
     environmental_fee: AmountStatus | msgspec.UnsetType = msgspec.UNSET
     additional_fields: list[AdditionalField]
 
 
-SECTIONS = frozenset({"InvoiceItems", "Appointments", "Transactions", "dues_and_fees"})
+SECTIONS = frozenset({"InvoiceItems", "Appointments", "Transactions", "dues_and_fees", "gst_parameters", "Redemptions"})
 """The sections a reader can ask for with `expand`."""
 
 EVENT_SECTIONS = frozenset({"InvoiceItems", "Appointments", "Transactions"})
@@ -186,18 +217,32 @@ def render(invoice: Invoice, *, sections: frozenset[str] = SECTIONS) -> InvoiceD
         center_id=invoice.centre.id,
         total_price=_total_price(invoice),
         guest=None if invoice.guest is None else _guest(invoice.guest),
-        invoice_items=[_item(line, money) for line in invoice.lines] if "InvoiceItems" in sections else msgspec.UNSET,
-        appointments=[_appointment(a) for a in invoice.appointments] if "Appointments" in sections else msgspec.UNSET,
-        transactions=[_transaction(t, money) for t in invoice.transactions]
-        if "Transactions" in sections
-        else msgspec.UNSET,
-        invoice_dues=_dues(invoice) if "dues_and_fees" in sections else msgspec.UNSET,
-        environmental_fee=_environmental_fee(invoice) if "dues_and_fees" in sections else msgspec.UNSET,
-        additional_fields=[
-            AdditionalField(key="currency_code", value=money.code),
-            *(AdditionalField(key=key, value=value) for key, value in invoice.additional_fields),
-        ],
+        additional_fields=_additional_fields(invoice),
+        **{name: show(invoice, money) for section in sections for name, show in _SHOWN[section].items()},
     )
+
+
+_SHOWN: Final[Mapping[str, Mapping[str, Callable[[Invoice, Currency], Any]]]] = {
+    "InvoiceItems": {"invoice_items": lambda invoice, money: [_item(line, money) for line in invoice.lines]},
+    "Appointments": {"appointments": lambda invoice, _: [_appointment(one) for one in invoice.appointments]},
+    "Transactions": {"transactions": lambda invoice, money: [_transaction(t, money) for t in invoice.transactions]},
+    "Redemptions": {"redemptions": lambda invoice, _: redemption_documents(invoice)},
+    "dues_and_fees": {
+        "invoice_dues": lambda invoice, _: _dues(invoice),
+        "environmental_fee": lambda invoice, _: _environmental_fee(invoice),
+    },
+    "gst_parameters": {
+        "has_redemptions": lambda invoice, _: bool(redemptions(invoice)),
+        "gstin": lambda invoice, _: invoice.centre.gstin or None,
+        "gst_sequence": lambda invoice, _: _gst_sequence(invoice),
+    },
+}
+"""What each section adds."""
+
+
+def redemption_documents(invoice: Invoice) -> list[RedemptionDocument]:
+    """Everything that was redeemed on the invoice, as the wire shows it."""
+    return [_redemption(one, invoice.currency) for one in redemptions(invoice)]
 
 
 def transaction_document(transaction: Transaction, currency: Currency) -> TransactionDocument:
@@ -292,6 +337,31 @@ def _transaction(transaction: Transaction, money: Currency) -> TransactionDocume
         state=transaction.state.value,
         tender=transaction.tender.value,
     )
+
+
+def _redemption(redemption: Redemption, money: Currency) -> RedemptionDocument:
+    return RedemptionDocument(
+        transaction_id=redemption.row_id,
+        option=RedemptionOption(id=redemption.option_id, mode=redemption.mode, name=redemption.name),
+        amount=money.wire(redemption.amount),
+        payment_date=redemption.on,
+    )
+
+
+def _gst_sequence(invoice: Invoice) -> GstSequence:
+    prefix, number = invoice.centre.receipt_prefix, invoice.receipt_number
+    if not invoice.is_closed or number.startswith(prefix):
+        return GstSequence(prefix=prefix, number=number.removeprefix(prefix) if invoice.is_closed else number)
+    return GstSequence(prefix="", number=number)  # a receipt that was brought along, numbered elsewhere
+
+
+def _additional_fields(invoice: Invoice) -> list[AdditionalField]:
+    found = [("currency_code", invoice.currency.code), *invoice.additional_fields]
+    if invoice.refund_of_id is not None:
+        found.append(("refund_of", invoice.refund_of_id))
+    if invoice.cancelled_at is not None:
+        found.append(("cancelled_at", invoice.centre.wall_time(invoice.cancelled_at)))
+    return [AdditionalField(key=key, value=value) for key, value in found]
 
 
 def _dues(invoice: Invoice) -> AmountStatus:

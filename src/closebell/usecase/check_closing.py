@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from closebell.clock import Clock
 from closebell.domain import closing
+from closebell.domain.caller import OPERATOR, Caller
 from closebell.domain.closing import Blocker
 from closebell.domain.invoice import Invoice
 from closebell.usecase.read_invoice import read_invoice
@@ -21,12 +22,12 @@ class ClosingCheck:
     blockers: tuple[Blocker, ...]
 
 
-def check_closing(connection: Connection, invoice_id: str, *, clock: Clock) -> ClosingCheck:
+def check_closing(connection: Connection, invoice_id: str, *, caller: Caller = OPERATOR, clock: Clock) -> ClosingCheck:
     """What a close would say now, in full; nothing is changed.
 
-    Errors: Refusal 428 when there is no such invoice.
+    Errors: Refusal 428 when there is no such invoice, 438 when its centre is not the caller's.
     """
-    invoice = read_invoice(connection, invoice_id)
+    invoice = read_invoice(connection, invoice_id, caller=caller)
     if invoice.is_closed:
         return ClosingCheck(invoice=invoice, blockers=())
     today = invoice.centre.today(clock.now())
