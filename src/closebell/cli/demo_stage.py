@@ -9,14 +9,14 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -33,6 +33,7 @@ STOP_S: Final = 20
 """Seconds in which it must have ended after SIGTERM; less than one is usual."""
 CALL_S: Final = 10
 """Seconds for one call of its API."""
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class StageFailed(ClosebellError):
@@ -68,7 +69,7 @@ class Receiver:
 
     def __init__(self, *, status: int = 204) -> None:
         self._calls: queue.SimpleQueue[Received] = queue.SimpleQueue()
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler(self._calls, status))
+        self._server = _Listener((LOOPBACK, 0), _handler(self._calls, status))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.url = f"http://{LOOPBACK}:{self._server.server_port}/hook"
 
@@ -95,6 +96,14 @@ class Receiver:
         """How many calls came that nobody has taken."""
         return self._calls.qsize()
 
+    def all_calls(self) -> tuple[Received, ...]:
+        """Every call that nobody has taken, in the order in which they came."""
+        return tuple(self._calls.get() for _ in range(self._calls.qsize()))
+
+
+class _Listener(ThreadingHTTPServer):
+    request_queue_size = 128  # a dispatcher calls many times at once
+
 
 def _handler(calls: queue.SimpleQueue[Received], status: int) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
@@ -117,10 +126,16 @@ class Server:
 
     def __init__(self, process: subprocess.Popen[str], *, url: str, key: str) -> None:
         self._process = process
-        self._key = key
+        self.key = key
         self.url = url
 
-    def call(self, method: str, path: str, body: bytes | Mapping[str, Any] | None = None) -> Reply:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> Reply:
         """Call the API with the admin key.
 
         Errors: StageFailed when there is no answer, or none in JSON.
@@ -129,7 +144,7 @@ class Server:
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.hostname or LOOPBACK, parts.port, timeout=CALL_S)
         try:
-            connection.request(method, path, sent, {"Authorization": f"apikey {self._key}"})
+            connection.request(method, path, sent, {"Authorization": f"apikey {self.key}", **headers})
             answer = connection.getresponse()
             text = answer.read().decode()
             document = json.loads(text, parse_float=Decimal, parse_int=Decimal)
@@ -152,14 +167,17 @@ class Server:
 
 
 @contextmanager
-def running_server(directory: Path) -> Iterator[Server]:
+def running_server(directory: Path, *, database_url: str = "", processor: str = "none") -> Iterator[Server]:
     """`closebell serve` on a new SQLite file and a free port, which may call receivers on loopback.
+
+    Shape:  `database_url` names another, empty database. `processor` moves the money of payments online.
 
     Errors: StageFailed with the server's own last words when it does not start.
     """
     complaints = directory / "server.log"
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    with complaints.open("w", encoding="utf-8") as stderr, _started(directory, stderr) as process:
+    options = ["--database-url", database_url or f"sqlite:///{directory}/demo.db", "--payment-processor", processor]
+    with complaints.open("w", encoding="utf-8") as stderr, _started(directory, stderr, options) as process:
         reader = threading.Thread(target=_read_lines, args=(process, lines), daemon=True)
         reader.start()
         try:
@@ -170,11 +188,10 @@ def running_server(directory: Path) -> Iterator[Server]:
             reader.join()
 
 
-def _started(directory: Path, stderr: Any) -> subprocess.Popen[str]:
+def _started(directory: Path, stderr: Any, options: Sequence[str]) -> subprocess.Popen[str]:
     """The process, with no setting but ours: neither the caller's variables nor a closebell.toml reach it."""
     command = [sys.executable, "-m", "closebell", "serve", "--host", LOOPBACK, "--port", "0"]
-    command += ["--database-url", f"sqlite:///{directory}/demo.db", "--allowed-networks", "127.0.0.0/8"]
-    command += ["--log-level", "error"]
+    command += ["--allowed-networks", "127.0.0.0/8", "--log-level", "error", *options]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(VARIABLE_PREFIX)}
     return subprocess.Popen(  # noqa: S603  # the command is ours alone
         command,
