@@ -20,7 +20,11 @@ from closebell.domain.invoice import Invoice
 from closebell.testing import FixedClock, SeededLuck, put
 
 KEY = "0123456789abcdef" * 4
-TABLES = ("invoices", "transactions", "employee_tips", "events", "deliveries", "endpoints", "api_keys")
+TABLES = (
+    *("invoices", "invoice_lines", "appointments", "transactions", "employee_tips", "group_invoices"),
+    *("accounts", "account_entries", "campaigns", "vouchers", "invoice_counters", "receipt_counters"),
+    *("events", "deliveries", "endpoints", "api_keys", "users", "tokens"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +42,13 @@ class Reply:
 
     @property
     def error(self) -> Any:
-        """The error object, once every shape of it is there."""
+        """The error object, once every shape of it is there; its code is a number, though some routes write a text."""
         found = self.document
         error = found["error"]
-        assert error["code"] == error["StatusCode"] == found["code"]
+        assert int(error["code"]) == error["StatusCode"] == found["code"]
         assert error["message"] == error["Message"] == found["message"]
         assert isinstance(error["InternalMessage"], str)
-        return error
+        return {**error, "code": int(error["code"])}
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.metadata
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,24 +14,30 @@ from litestar import Litestar
 from closebell.api import log as api_log
 from closebell.api import openapi
 from closebell.api.access import Gatekeeper
+from closebell.api.card_desk import CardDesk, give_up_pages
 from closebell.api.catalogue import OPERATIONS
 from closebell.api.close_desk import CloseDesk
 from closebell.api.exchange import ApiRequest
 from closebell.api.front_door import Api, handle
+from closebell.api.limits import RateLimit
 from closebell.api.metrics import Metrics
 from closebell.api.service import Service
+from closebell.api.sign_in_desk import SignInDesk
 from closebell.clock import Clock, Luck, SystemClock, SystemLuck
 from closebell.config import Settings
 from closebell.dispatch.address import AddressBook, SystemResolver
 from closebell.dispatch.loop import Dispatcher
+from closebell.dispatch.processors import processor_named
 from closebell.dispatch.sender import Sender
 from closebell.dispatch.slots import Slots
 from closebell.dispatch.upkeep import keep_up
 from closebell.domain.address import Network, parse_networks
+from closebell.domain.caller import Caller
 from closebell.store.database import open_database
 from closebell.store.unit import Database
 from closebell.store.wake import Wake
-from closebell.usecase.manage_keys import NewKey, ensure_admin_key, find_key
+from closebell.usecase.manage_keys import NewKey, ensure_admin_key
+from closebell.usecase.sign_in import find_caller
 
 log = structlog.get_logger()
 
@@ -55,11 +62,12 @@ def build(
     Shape: `show_admin_key` is called with the first key of a database that has none, unless the settings name one.
     """
     wired_clock, wired_luck = clock or SystemClock(), luck or SystemLuck()
+    cards = CardDesk(processor_named(settings.payment_processor))
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         assert isinstance(app, Api), "build makes an Api"
-        async with _running(settings, wired_clock, wired_luck, show_admin_key) as service:
+        async with _running(settings, cards, wired_clock, wired_luck, show_admin_key) as service:
             app.service = service
             yield
 
@@ -82,7 +90,9 @@ def begin_stop(app: Api) -> None:
 
 
 @asynccontextmanager
-async def _running(settings: Settings, clock: Clock, luck: Luck, show_admin_key: ShowKey) -> AsyncIterator[Service]:
+async def _running(
+    settings: Settings, cards: CardDesk, clock: Clock, luck: Luck, show_admin_key: ShowKey
+) -> AsyncIterator[Service]:
     """Everything that runs, started in order; stopped in the reverse order, so that nothing is handed to the gone."""
     async with AsyncExitStack() as stack:
         database = open_database(settings.database_url)
@@ -112,6 +122,7 @@ async def _running(settings: Settings, clock: Clock, luck: Luck, show_admin_key:
         service = _service(
             settings,
             database=database,
+            cards=cards,
             dispatcher=dispatcher,
             sender=sender,
             metrics=metrics,
@@ -121,6 +132,7 @@ async def _running(settings: Settings, clock: Clock, luck: Luck, show_admin_key:
             luck=luck,
         )
         stack.push_async_callback(service.desk.drain)
+        stack.push_async_callback(cards.drain)
         stack.callback(wake.notify)
         stack.callback(service.stopping.set)
         log.info("service.started", engine=database.engine_name)
@@ -153,6 +165,7 @@ def _background(stack: AsyncExitStack, database: Database, dispatcher: Dispatche
 
     tasks = [
         asyncio.create_task(keep_up(database, clock=clock), name="upkeep"),
+        asyncio.create_task(give_up_pages(database, clock=clock), name="payment pages"),
         asyncio.create_task(database.listen(heard), name="listener"),
     ]
     for task in tasks:
@@ -176,6 +189,7 @@ def _service(
     settings: Settings,
     *,
     database: Database,
+    cards: CardDesk,
     dispatcher: Dispatcher,
     sender: Sender,
     metrics: Metrics,
@@ -184,17 +198,24 @@ def _service(
     clock: Clock,
     luck: Luck,
 ) -> Service:
-    async def is_live(key_hash: bytes) -> bool:
-        return await database.read(find_key, key_hash) is not None
+    async def find(shown: bytes, *, is_bearer: bool) -> Caller | None:
+        return await database.read(find_caller, shown, is_bearer=is_bearer, clock=clock)
+
+    def told() -> None:
+        wake.notify()
+        dispatcher.survey_soon()
 
     return Service(
         database=database,
         desk=CloseDesk(
             database=database, dispatcher=dispatcher, wake=wake, clock=clock, luck=luck, observe=metrics.closed
         ),
+        cards=cards,
         wake=wake,
         sender=sender,
-        gatekeeper=Gatekeeper(is_live=is_live, admin_key=settings.admin_key),
+        gatekeeper=Gatekeeper(find=find, admin_key=settings.admin_key),
+        rate_limit=RateLimit(per_minute=limit) if (limit := settings.rate_limit_per_minute) else None,
+        sign_ins=SignInDesk(),
         metrics=metrics,
         clock=clock,
         luck=luck,
@@ -202,10 +223,16 @@ def _service(
         body_bytes_max=settings.body_bytes_max,
         import_bytes_max=settings.import_bytes_max,
         errors_as_200=settings.errors_as_200,
-        openapi=openapi.document(
-            [operation.doc for operation in OPERATIONS],
-            version=importlib.metadata.version("closebell"),
-            server=settings.public_url,
-        ),
+        public_url=settings.public_url,
+        openapi=_description(settings.public_url),
         endpoints_changed=dispatcher.survey_soon,
+        told=told,
+    )
+
+
+@functools.cache
+def _description(public_url: str | None) -> bytes:
+    """The OpenAPI document; it takes a tenth of a second and is the same each time."""
+    return openapi.document(
+        [operation.doc for operation in OPERATIONS], version=importlib.metadata.version("closebell"), server=public_url
     )

@@ -116,6 +116,17 @@ class Settings:
     import_bytes_max: int = _setting(
         64 * _MIB, "Largest body of `POST /v1/import` accepted.", unit="bytes", least=_KIB, most=1024 * _MIB
     )
+    rate_limit_per_minute: int = _setting(
+        0,
+        "Calls that one process answers in a minute, those of all callers together; 0 is no limit.",
+        unit="calls",
+        least=0,
+        most=1_000_000,
+    )
+    payment_processor: str = _setting(
+        "none",
+        "Who takes card payments online: `none`, `test` (moves no money), or what an installed package offers.",
+    )
     log_format: Literal["console", "json"] = _setting("console", "`console` for people, `json` for one object a line.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Least severity that is logged.")
 

@@ -13,8 +13,13 @@ import structlog
 import uvicorn
 
 from calling import KEY, Site, running
+from closebell import samples
 from closebell.config import Settings
+from closebell.domain.intake_report import Result
+from closebell.store.database import open_database
 from closebell.store.schema import migrate
+from closebell.testing import NOON
+from closebell.usecase.import_records import decode, import_records
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +28,38 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "closebell.db"
     migrate(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def furnished(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the sample salon in it."""
+    path = tmp_path_factory.mktemp("furnished") / "closebell.db"
+    shutil.copy(migrated, path)
+    asyncio.run(_furnish(f"sqlite:///{path}"))
+    return path
+
+
+async def _furnish(url: str) -> None:
+    database = open_database(url)
+    report = await database.write(import_records, decode(samples.salon()), as_open=False, now=NOON)
+    await database.close()
+    assert {row.result for row in report.rows} == {Result.CREATED}
+
+
+@pytest.fixture
+async def salon(tmp_path: Path, furnished: Path) -> AsyncIterator[Site]:
+    """The application, running on a copy of the sample salon."""
+    path = tmp_path / "salon.db"
+    shutil.copy(furnished, path)
+    settings = Settings(
+        database_url=f"sqlite:///{path}",
+        admin_key=KEY,
+        allowed_networks=("127.0.0.0/8",),
+        port=0,
+        payment_processor="test",
+    )
+    async with running(settings) as site:
+        yield site
 
 
 @pytest.fixture

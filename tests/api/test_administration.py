@@ -36,6 +36,7 @@ async def test_each_record_is_reported_with_the_path_of_what_is_wrong(site: Site
 async def test_an_empty_import_is_fine(site: Site) -> None:
     assert (await site.post("/v1/import", {})).document == {
         "created": 0,
+        "updated": 0,
         "unchanged": 0,
         "refused": 0,
         "rows": [],

@@ -9,7 +9,8 @@ import pytest
 from closebell.api import feed, invoices
 from closebell.api.access import KNOWN_FOR_S
 from closebell.api.catalogue import OPERATIONS
-from closebell.errors import RefusalCode
+from closebell.api.problems import problem_of
+from closebell.errors import Refusal, RefusalCode
 from closebell.usecase.manage_endpoints import ENDPOINTS_MAX
 
 TEXT = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
@@ -30,8 +31,8 @@ def test_extensions_are_marked() -> None:
 
 @pytest.mark.parametrize("code", RefusalCode)
 def test_every_refusal_is_in_the_table(code: RefusalCode) -> None:
-    status = 404 if code is RefusalCode.INVOICE_NOT_FOUND else 409
-    assert f"| {status} | {code.wire_code} | `{code.message}` |" in TEXT
+    status = problem_of(Refusal(code, "")).status
+    assert f"| {status:d} | {code.wire_code} | `{code.message}` |" in TEXT
 
 
 def test_every_parameter_of_a_query_is_named() -> None:

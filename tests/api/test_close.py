@@ -11,6 +11,7 @@ from closebell.domain.closing import RULES
 from closebell.domain.invoice import Tender, TransactionState
 from closebell.errors import RefusalCode
 from closebell.testing import (
+    NOON,
     a_paid_invoice,
     a_payment,
     a_tip,
@@ -82,6 +83,7 @@ async def test_a_crowd_closes_one_invoice_once(site: Site) -> None:
 
 REFUSED: list[tuple[RefusalCode, dict[str, Any], str]] = [
     (RefusalCode.GROUP_INVOICE, {"group_invoice_id": guid_of("group")}, "belongs to group invoice"),
+    (RefusalCode.COULD_NOT_BE_CLOSED, {"cancelled_at": NOON}, "The invoice was cancelled."),
     (
         RefusalCode.FUTURE_APPOINTMENT,
         {"appointments": (an_appointment(start_time="2026-01-06T10:00:00"),)},

@@ -10,6 +10,7 @@ from calling import Site
 from closebell.domain.closing import RULES
 from closebell.domain.invoice import Appointment, Invoice, Tender, TransactionState
 from closebell.testing import (
+    NOON,
     a_paid_invoice,
     a_payment,
     a_tip,
@@ -45,6 +46,7 @@ async def test_all_broken_rules_are_listed_in_rule_order(site: Site) -> None:
     await site.put(
         an_invoice(
             group_invoice_id=guid_of("group"),
+            cancelled_at=NOON,
             appointments=(an_appointment(start_time="2026-01-09T10:00:00"),),
             transactions=(
                 a_payment(40000, tip=1000),
@@ -139,6 +141,13 @@ async def test_money_to_hand_back_has_no_call(site: Site) -> None:
     (blocker,) = await _blockers(site)
     assert blocker["amounts"]["missing"] == -488
     assert blocker["clear_with"] is None
+
+
+async def test_what_was_called_off_has_no_call_for_whatever_else_is_missing(site: Site) -> None:
+    await site.put(an_invoice(cancelled_at=NOON))
+    called_off, unpaid = await _blockers(site)
+    assert (called_off["rule"], called_off["code"], called_off["clear_with"]) == ("must_not_be_cancelled", 719, None)
+    assert (unpaid["rule"], unpaid["clear_with"]) == ("must_be_fully_paid", None)
 
 
 async def test_an_unknown_invoice_is_428(site: Site) -> None:

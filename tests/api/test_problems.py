@@ -20,8 +20,10 @@ from closebell.errors import (
     NotFound,
     Refusal,
     RefusalCode,
+    RefusalKind,
     Stopping,
     TooLarge,
+    TooOften,
     Unauthorised,
     Unavailable,
 )
@@ -38,6 +40,7 @@ BECOMES: list[tuple[ClosebellError, int, int, str]] = [
     (TooLarge("Over 5 bytes."), 413, 413, "Over 5 bytes."),
     (PageTooLarge("limit", most=100), 422, 422, "You cannot request more than 100 items."),
     (Unauthorised("No key."), 401, 401, "Authorization has been denied for this request."),
+    (TooOften("More than 60 calls.", retry_after_s=1), 429, 429, "Too many requests."),
     (Unavailable("disk is full"), 503, 719, "The request could not be completed."),
     (Stopping("The service is stopping."), 503, 719, "The request could not be completed."),
     (MisuseError("A setting is wrong."), 500, 719, "The request could not be completed."),
@@ -54,10 +57,13 @@ def test_each_error_has_its_status_code_and_message(
     assert (problem.status, problem.code, problem.message) == (status, code, message)
 
 
+STATUSES = {RefusalKind.RULE: 409, RefusalKind.INPUT: 400, RefusalKind.MISSING: 404, RefusalKind.DENIED: 403}
+
+
 @pytest.mark.parametrize("code", RefusalCode)
 def test_each_refusal_has_its_status_code_and_literal_message(code: RefusalCode) -> None:
     problem = problem_of(Refusal(code, "What and how much."))
-    assert problem.status == (404 if code is RefusalCode.INVOICE_NOT_FOUND else 409)
+    assert problem.status == STATUSES[code.kind]
     assert (problem.code, problem.message, problem.detail) == (code.wire_code, code.message, "What and how much.")
 
 
@@ -145,7 +151,7 @@ async def test_a_database_that_cannot_answer_is_503_with_a_time_to_come_back(sit
     assert (await site.post(CLOSE)).status == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2/invoices", "/v1/invoices", "/docs", "/schema"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2/invoices", "/v1/invoice", "/docs", "/schema"])
 async def test_an_unknown_route_is_404_in_our_own_shape(site: Site, path: str) -> None:
     reply = await site.get(path)
     assert (reply.status, reply.error["message"]) == (404, "There is no such route.")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cyclopts import App
 
-from closebell.cli.load import FILE_BYTES_MAX, REFUSED_SHOWN_MAX
+from closebell.cli.day.planning import INVOICES, INVOICES_MAX, INVOICES_MIN
+from closebell.cli.load import FILE_BYTES_MAX, TOLD_MAX
 from closebell.cli.program import COMMANDS
 from closebell.usecase.import_portions import PORTION_RECORDS
 
@@ -31,8 +32,12 @@ def test_every_command_is_documented_and_no_other() -> None:
     assert sorted(documented) == sorted(commands())
 
 
+def test_the_limits_of_a_day_are_the_codes() -> None:
+    assert f"{INVOICES} invoices (`--invoices N`, from {INVOICES_MIN} to {INVOICES_MAX:,})" in PAGE
+
+
 def test_the_limits_of_load_are_the_codes() -> None:
     assert FILE_BYTES_MAX == 1024**3
     assert "up to 1 GiB" in PAGE
     assert f"transactions of {PORTION_RECORDS} records" in PAGE
-    assert f"the first {REFUSED_SHOWN_MAX} refusals" in PAGE
+    assert f"the first {TOLD_MAX} updates and refusals" in PAGE

@@ -48,7 +48,8 @@ async def test_the_curl_session_runs(sqlite_url: str, tmp_path: Path) -> None:
     assert refused["error"]["InternalMessage"].startswith("0.00 of 488.00 USD is paid")
     assert paid["transaction"]["amount_paid"] == 488
     assert closed["is_invoice_closed"]
-    assert [event["event_id"] for event in feed["events"]] == [call.headers["webhook-id"]]
+    assert [event["event_type"] for event in feed["events"]] == ["Invoice.Payments.Added", "Invoice.Closed"]
+    assert feed["events"][-1]["event_id"] == call.headers["webhook-id"]
     assert [delivery["endpoint_id"] for delivery in deliveries["deliveries"]] == [endpoint["id"]]
 
 

@@ -23,7 +23,7 @@ from closebell.dispatch.probe import send_test
 from closebell.dispatch.sender import Sender
 from closebell.domain import chain, document, signature
 from closebell.domain.address import parse_networks
-from closebell.domain.event import Envelope, body_for_call
+from closebell.domain.event import Envelope, InvoiceData, body_for_call
 from closebell.domain.signature import Secret, SignatureStyle
 from closebell.receiver import ChainBroken
 from closebell.testing import an_endpoint
@@ -131,7 +131,7 @@ def page(feed_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def test_the_example_is_the_envelope_that_is_sent() -> None:
-    decoded = msgspec.json.decode(example(), type=Envelope)
+    decoded = msgspec.json.decode(example(), type=Envelope[InvoiceData])
 
     assert document.encode(decoded) == example(), "same members, same order, nothing more"
 

@@ -131,9 +131,7 @@ def test_money_on_its_way_leaves_less_to_take_and_a_page_that_nobody_paid_on_doe
     assert still_due(invoice) == Due(balance=48800, ssg=10, fee=5)
     assert left_to_take(invoice) == Due(balance=18800, ssg=0, fee=5)
     assert must_be_due(invoice, 18805) == left_to_take(invoice)
-    with pytest.raises(
-        InvalidInput, match=r"188\.06 without the tip is more than the 188\.05 USD"
-    ) as refused:
+    with pytest.raises(InvalidInput, match=r"188\.06 without the tip is more than the 188\.05 USD") as refused:
         must_be_due(invoice, 18806)
     assert refused.value.field == "amount"
 

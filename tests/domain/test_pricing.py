@@ -266,6 +266,13 @@ def test_charges_are_of_the_services_and_rounded_to_the_coin() -> None:
     assert invoice.loyalty_cap_amount == 5717  # rounded down
 
 
+def test_a_charge_is_rounded_once() -> None:
+    centre = replace(a_centre(), rounding_unit=100, ssg_rate=Decimal(5), fee_rate=Decimal(10))
+    invoice = at(centre, a_sold_line(price=994))
+    assert invoice.ssg_amount == 0, "49.7 is nearer to no coin than to one, though 50 is not"
+    assert invoice.fee_amount == 100
+
+
 def test_half_a_coin_goes_away_from_zero_and_refunds_mirror_sales() -> None:
     for exact, expected in ((1225, 1225), (1227, 1225), (1228, 1230), (1250, 1250)):
         assert to_the_coin(exact, 5) == expected

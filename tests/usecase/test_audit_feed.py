@@ -6,11 +6,13 @@ import pytest
 from sqlalchemy import Connection
 
 from closebell.domain import chain
+from closebell.domain.guest_shapes import GuestRequest, PersonalInfoShape
 from closebell.store.unit import Database
 from closebell.testing import FixedClock, SeededLuck, a_paid_invoice, guid_of, put
 from closebell.usecase import audit_feed
 from closebell.usecase.audit_feed import Progress, audit_portion
 from closebell.usecase.close_invoices import CloseCommand, close_invoices
+from closebell.usecase.create_guest import create_guest
 from tampering import tamper
 
 CLOSES = 5
@@ -71,6 +73,24 @@ async def test_every_column_that_is_flipped_is_found(database: Database, change:
 
     assert found.problem.startswith(problem)
     assert found.sequence == 2, "the last event that holds"
+
+
+async def test_a_body_that_was_edited_by_hand_is_found(database: Database) -> None:
+    """In SQLite, `replace` leaves a text where bytes were."""
+    if database.engine_name != "sqlite":
+        pytest.skip("PostgreSQL takes nothing but bytes")
+    await database.write(_closes)
+    await database.write(tamper, "UPDATE events SET body = replace(body, '488', '1') WHERE sequence = 3")
+    assert (await _audited(database)).problem.startswith("event 3 was altered: its body or its hash")
+
+
+async def test_an_event_that_was_made_a_closing_is_found(database: Database) -> None:
+    await database.write(_closes)
+    said = GuestRequest(center_id=a_paid_invoice("0").centre.id, personal_info=PersonalInfoShape(first_name="Ada"))
+    await database.write(create_guest, said, clock=FixedClock(), luck=SeededLuck(2))
+    sequence = CLOSES + 1
+    await database.write(tamper, f"UPDATE events SET event_type = 'Invoice.Closed' WHERE sequence = {sequence}")
+    assert (await _audited(database)).problem.startswith(f"event {sequence} was altered: its event_type is")
 
 
 async def test_a_removed_event_is_missed(database: Database) -> None:

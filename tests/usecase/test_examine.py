@@ -76,6 +76,14 @@ async def test_every_closed_invoice_is_looked_at(database: Database, monkeypatch
     assert (first.count, first.is_done, second.count, second.is_done) == (3, False, CLOSES, True)
 
 
+@pytest.mark.parametrize("body", ["nothing", "{}", "[]"])
+async def test_what_was_told_and_cannot_be_read_any_more_is_named(database: Database, body: str) -> None:
+    await database.write(_closes)
+    cast = "BYTEA" if database.engine_name == "postgresql" else "BLOB"
+    await database.write(tamper, f"UPDATE events SET body = CAST('{body}' AS {cast}) WHERE sequence = 2")
+    assert [problem for problem in await _found(database) if problem.endswith("was altered: it cannot be read")]
+
+
 INVOICE = guid_of("invoice 1")
 
 ALTERED = [

@@ -1,22 +1,31 @@
-"""Routes of those who run the service: import records, prove that it balances, and say who may call."""
+"""Routes of those who run the service: import records, and prove that it balances."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from closebell.api import bodies, examples
-from closebell.api.exchange import Answer, ApiRequest, read_body
-from closebell.api.queries import guid_in_path, query_of
+from closebell.api import examples
+from closebell.api.exchange import Answer, ApiRequest
+from closebell.api.queries import query_of
 from closebell.api.routing import Doc, Operation, Query, operation
+from closebell.domain.caller import Role
+from closebell.domain.intake_catalogue_shapes import (
+    AccountShape,
+    CampaignShape,
+    CustomPaymentShape,
+    GroupInvoiceShape,
+    ItemShape,
+    LoyaltyProgramShape,
+    SavedCardShape,
+)
+from closebell.domain.intake_report import ImportReport, ReportRow, Result
 from closebell.domain.intake_shapes import CenterShape, EmployeeShape, GuestShape, InvoiceElement
 from closebell.errors import Stopping
-from closebell.store.keys import ApiKey
 from closebell.usecase.import_portions import portions
-from closebell.usecase.import_records import ImportReport, ReportRow, Result, decode, import_records
-from closebell.usecase.manage_keys import create_key, list_keys, revoke_key
+from closebell.usecase.import_records import decode, import_records
 from closebell.usecase.reconcile import reconcile
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,11 +39,18 @@ class ImportRequest(InvoiceElement, frozen=True):
     centers: list[CenterShape] | None = None
     employees: list[EmployeeShape] | None = None
     guests: list[GuestShape] | None = None
+    items: list[ItemShape] | None = None
+    campaigns: list[CampaignShape] | None = None
+    loyalty_programs: list[LoyaltyProgramShape] | None = None
+    custom_payments: list[CustomPaymentShape] | None = None
+    accounts: list[AccountShape] | None = None
+    saved_cards: list[SavedCardShape] | None = None
+    group_invoices: list[GroupInvoiceShape] | None = None
     invoices: list[InvoiceElement] | None = None
 
 
 class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one record; `code`, `field` and `reason` say why it was refused."""
+    """What became of one record; `code`, `field` and `reason` say why it was refused, or what was updated."""
 
     kind: str
     index: int
@@ -46,9 +62,10 @@ class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of every record, in the order centres, employees, guests, invoices."""
+    """What became of every record, kind by kind, each in the order they were sent."""
 
     created: int
+    updated: int
     unchanged: int
     refused: int
     rows: list[ImportRow]
@@ -81,55 +98,15 @@ class ReconciliationAnswer(msgspec.Struct, frozen=True, kw_only=True):
     error: None = None
 
 
-class KeyDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """A key as far as it is known: `hint` is how it begins."""
-
-    id: str
-    name: str
-    hint: str
-    created_at: datetime
-    revoked_at: datetime | None
-
-
-class KeyRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A key to create, and whose it is."""
-
-    name: str
-
-
-class NewKeyAnswer(KeyDocument, frozen=True, kw_only=True):
-    """A new key; `key` is shown here and never again."""
-
-    key: str
-    error: None = None
-
-
-class KeysAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Every key there ever was, oldest first."""
-
-    keys: list[KeyDocument]
-    error: None = None
-
-
-class KeyRevoked(msgspec.Struct, frozen=True, kw_only=True):
-    """The key is worthless."""
-
-    is_revoked: bool = True
-    error: None = None
-
-
-_KEY: Final = msgspec.json.Decoder(KeyRequest)
-
-
 @operation(
     Doc(
         method="POST",
         path="/v1/import",
         tag="Administration",
         summary="Import records",
-        description="Takes centres, employees, guests and invoices in the wire's own shapes; a captured invoice or a "
-        "whole Invoice.Closed envelope loads as it is. Each record is all or nothing, and importing the same twice "
-        "changes nothing. What each member means, its default and its limits: docs/api.md, Import.",
+        description="Takes centres, people, what is sold and held, and invoices in the wire's own shapes; a captured "
+        "invoice or a whole Invoice.Closed envelope loads as it is. Each record is all or nothing, and importing the "
+        "same twice changes nothing. What each member means, its default and its limits: docs/api.md, Import.",
         query=(
             Query(
                 name="as_open",
@@ -144,13 +121,16 @@ _KEY: Final = msgspec.json.Decoder(KeyRequest)
         answer_example=examples.IMPORTED,
         refusals=(413,),
         is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
+        takes_bulk=True,
     )
 )
 async def post_import(request: ApiRequest) -> Answer:
     """Import records and report on each."""
     service = request.service
     as_open = query_of(request).flag("as_open")
-    body = await read_body(request.scope, request.receive, bytes_max=service.import_bytes_max)
+    body = await request.payload(bytes_max=service.import_bytes_max)
     rows: list[ReportRow] = []
     for portion in portions(decode(body)):
         if service.stopping.is_set():
@@ -162,6 +142,7 @@ async def post_import(request: ApiRequest) -> Answer:
     return Answer.of(
         ImportAnswer(
             created=report.count(Result.CREATED),
+            updated=report.count(Result.UPDATED),
             unchanged=report.count(Result.UNCHANGED),
             refused=report.count(Result.REFUSED),
             rows=[
@@ -204,6 +185,7 @@ async def post_import(request: ApiRequest) -> Answer:
         answer=ReconciliationAnswer,
         answer_example=examples.RECONCILIATION,
         is_extension=True,
+        needs_every_center=True,
     )
 )
 async def get_reconciliation(request: ApiRequest) -> Answer:
@@ -229,77 +211,4 @@ async def get_reconciliation(request: ApiRequest) -> Answer:
     )
 
 
-@operation(
-    Doc(
-        method="GET",
-        path="/v1/keys",
-        tag="Keys",
-        summary="List the keys",
-        answer=KeysAnswer,
-        answer_example={"keys": [examples.KEY], "error": None},
-        is_extension=True,
-    )
-)
-async def get_keys(request: ApiRequest) -> Answer:
-    """List the keys."""
-    found = await request.service.database.read(list_keys)
-    return Answer.of(KeysAnswer(keys=[KeyDocument(**_key(key)) for key in found]))
-
-
-@operation(
-    Doc(
-        method="POST",
-        path="/v1/keys",
-        tag="Keys",
-        summary="Create a key",
-        description="The answer is the only one that shows it.",
-        body=KeyRequest,
-        body_example={"name": "till"},
-        answer=NewKeyAnswer,
-        answer_example={**examples.KEY, "key": "4f0c1d" + "0" * 58, "error": None},
-        status=201,
-        refusals=(409, 413),
-        is_extension=True,
-    )
-)
-async def post_key(request: ApiRequest) -> Answer:
-    """Create a key and show it, once."""
-    said = bodies.decode(await request.payload(), _KEY)
-    service = request.service
-    made = await service.database.write(create_key, said.name, clock=service.clock, luck=service.luck)
-    return Answer.of(NewKeyAnswer(**_key(made.api_key), key=made.key), status=201)
-
-
-@operation(
-    Doc(
-        method="DELETE",
-        path="/v1/keys/{key_id}",
-        tag="Keys",
-        summary="Revoke a key",
-        description="Other processes may take it for a few seconds more.",
-        answer=KeyRevoked,
-        answer_example={"is_revoked": True, "error": None},
-        refusals=(404,),
-        is_extension=True,
-    )
-)
-async def delete_key(request: ApiRequest) -> Answer:
-    """Revoke a key."""
-    key_id = guid_in_path(request, "key_id")
-    service = request.service
-    await service.database.write(revoke_key, key_id, clock=service.clock)
-    service.gatekeeper.forget()
-    return Answer.of(KeyRevoked())
-
-
-def _key(key: ApiKey) -> dict[str, Any]:
-    return {name: getattr(key, name) for name in KeyDocument.__struct_fields__}
-
-
-OPERATIONS: Final[tuple[Operation, ...]] = (
-    post_import,
-    get_reconciliation,
-    get_keys,
-    post_key,
-    delete_key,
-)
+OPERATIONS: Final[tuple[Operation, ...]] = (post_import, get_reconciliation)

@@ -68,7 +68,7 @@ async def check_invoice(request: ApiRequest) -> Answer:
     """What a close would say, in full."""
     service = request.service
     invoice_id = guid_in_path(request, "invoice_id")
-    found = await service.database.read(check_closing, invoice_id, clock=service.clock)
+    found = await service.database.read(check_closing, invoice_id, caller=request.caller, clock=service.clock)
     invoice = found.invoice
     return Answer.of(
         CloseCheckAnswer(
@@ -89,7 +89,8 @@ def _document(blocker: Blocker, invoice: Invoice) -> BlockerDocument:
         detail=blocker.detail,
         amounts={name: invoice.currency.wire(minor) for name, minor in blocker.amounts.items()},
         rows=list(blocker.rows),
-        clear_with=_call(blocker, invoice),
+        # What was cancelled will never close, whatever else is cleared.
+        clear_with=None if invoice.is_cancelled else _call(blocker, invoice),
     )
 
 
@@ -116,6 +117,8 @@ def _call(blocker: Blocker, invoice: Invoice) -> Call | None:
                 body=None,
                 note=f"Not before {blocker.not_before} at the centre ({invoice.centre.time_zone}).",
             )
+        case Remedy.SELL_AGAIN:
+            return None
 
 
 def _payment(blocker: Blocker, invoice: Invoice, at: str) -> Call | None:

@@ -22,6 +22,8 @@ from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.queries import guid_in_path
 from closebell.api.routing import Doc, Operation, operation
 from closebell.dispatch.probe import send_test
+from closebell.domain.caller import Role
+from closebell.domain.endpoint import Endpoint
 from closebell.usecase.manage_endpoints import (
     EndpointChanges,
     EndpointDraft,
@@ -57,6 +59,9 @@ _ONE: Final = {**examples.ENDPOINT, "error": None}
         status=201,
         refusals=(409, 413),
         is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
+        shows_secret=True,
     )
 )
 async def post_endpoint(request: ApiRequest) -> Answer:
@@ -74,11 +79,9 @@ async def post_endpoint(request: ApiRequest) -> Answer:
         secret=said.secret,
     )
     service = request.service
-    endpoint = await service.database.write(
-        create_endpoint, draft, networks=service.allowed_networks, clock=service.clock, luck=service.luck
+    return await request.write(
+        _new, create_endpoint, draft, networks=service.allowed_networks, clock=service.clock, luck=service.luck
     )
-    service.endpoints_changed()
-    return Answer.of(answer(endpoint, secret=endpoint.secrets[0].reveal()), status=201)
 
 
 @operation(
@@ -90,6 +93,8 @@ async def post_endpoint(request: ApiRequest) -> Answer:
         answer=EndpointsAnswer,
         answer_example={"webhook_endpoints": [examples.ENDPOINT], "error": None},
         is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
     )
 )
 async def get_endpoints(request: ApiRequest) -> Answer:
@@ -108,6 +113,8 @@ async def get_endpoints(request: ApiRequest) -> Answer:
         answer_example=_ONE,
         refusals=(404,),
         is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
     )
 )
 async def get_endpoint(request: ApiRequest) -> Answer:
@@ -130,6 +137,8 @@ async def get_endpoint(request: ApiRequest) -> Answer:
         answer_example=_ONE,
         refusals=(404, 413),
         is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
     )
 )
 async def patch_endpoint(request: ApiRequest) -> Answer:
@@ -162,6 +171,8 @@ async def patch_endpoint(request: ApiRequest) -> Answer:
         answer_example=_ONE,
         refusals=(404, 413),
         is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
     )
 )
 async def put_endpoint(request: ApiRequest) -> Answer:
@@ -192,6 +203,8 @@ async def put_endpoint(request: ApiRequest) -> Answer:
         answer_example={"is_deleted": True, "error": None},
         refusals=(404,),
         is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
     )
 )
 async def remove_endpoint(request: ApiRequest) -> Answer:
@@ -214,15 +227,14 @@ async def remove_endpoint(request: ApiRequest) -> Answer:
         answer_example=_ONE,
         refusals=(404,),
         is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
     )
 )
 async def enable(request: ApiRequest) -> Answer:
     """Send to it again."""
     endpoint_id = guid_in_path(request, "endpoint_id")
-    service = request.service
-    endpoint = await service.database.write(enable_endpoint, endpoint_id, clock=service.clock)
-    service.endpoints_changed()
-    return Answer.of(answer(endpoint))
+    return await request.write(_one, enable_endpoint, endpoint_id, clock=request.service.clock)
 
 
 @operation(
@@ -236,15 +248,14 @@ async def enable(request: ApiRequest) -> Answer:
         answer_example={**_ONE, "state": "deactivated", "state_reason": "Deactivated by hand."},
         refusals=(404,),
         is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
     )
 )
 async def disable(request: ApiRequest) -> Answer:
     """Hold what is for it."""
     endpoint_id = guid_in_path(request, "endpoint_id")
-    service = request.service
-    endpoint = await service.database.write(disable_endpoint, endpoint_id, clock=service.clock)
-    service.endpoints_changed()
-    return Answer.of(answer(endpoint))
+    return await request.write(_one, disable_endpoint, endpoint_id, clock=request.service.clock)
 
 
 @operation(
@@ -258,6 +269,8 @@ async def disable(request: ApiRequest) -> Answer:
         answer_example=examples.TESTED,
         refusals=(404,),
         is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
     )
 )
 async def probe_endpoint(request: ApiRequest) -> Answer:
@@ -284,6 +297,14 @@ async def _updated(request: ApiRequest, endpoint_id: str, changes: EndpointChang
         update_endpoint, endpoint_id, changes, networks=service.allowed_networks, clock=service.clock
     )
     service.endpoints_changed()
+    return Answer.of(answer(endpoint))
+
+
+def _new(endpoint: Endpoint) -> Answer:
+    return Answer.of(answer(endpoint, secret=endpoint.secrets[0].reveal()), status=201)
+
+
+def _one(endpoint: Endpoint) -> Answer:
     return Answer.of(answer(endpoint))
 
 

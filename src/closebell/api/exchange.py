@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 from litestar import Request
 from litestar.types import HTTPScope, Receive, Scope, Send
 
+from closebell.domain.caller import Caller
 from closebell.domain.document import encode
 from closebell.errors import InvalidInput, TooLarge
+from closebell.store.unit import Unit
 
 if TYPE_CHECKING:
+    from closebell.api.kept_answers import Errand
     from closebell.api.service import Service
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 JSON: Final = b"application/json"
 DRAIN_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -81,17 +88,46 @@ class ApiRequest(Request[Any, Any, Any]):
         """What serves it."""
         return cast("Service", self.scope["closebell"])  # type: ignore[typeddict-item]  # ours, set by the front door
 
+    @property
+    def caller(self) -> Caller:
+        """Who makes it."""
+        return cast("Caller", self.scope["closebell_caller"])  # type: ignore[typeddict-item]  # as above
+
+    @property
+    def errand(self) -> Errand | None:
+        """What is to be kept of the request, if it carries an Idempotency-Key."""
+        return cast("Errand | None", self.scope.get("closebell_errand"))
+
+    async def write(
+        self, answer: Callable[[R], Answer], unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Answer:
+        """Run a unit of work that changes something, and make `answer` of its result.
+
+        With an Idempotency-Key the answer is made in the transaction and kept there. Whoever waits for events or
+        deliveries is told to look, in case the unit told something.
+        """
+        errand, service = self.errand, self.service
+        if errand is not None:
+            made = await errand.write(service, lambda connection: answer(unit(connection, *args, **kwargs)))
+            service.told()
+            return made
+        result = await service.database.write(unit, *args, **kwargs)
+        service.told()
+        return answer(result)
+
     def named(self, parameter: str) -> str:
         """A value from the path, as it was written."""
         value: str = self.scope["path_params"][parameter]
         return value
 
-    async def payload(self) -> bytes:
+    async def payload(self, *, bytes_max: int | None = None) -> bytes:
         """The whole body.
 
-        Errors: TooLarge above the service's limit; ClientGone.
+        Errors: TooLarge above `bytes_max`, or without it the service's limit; ClientGone.
         """
-        return await read_body(self.scope, self.receive, bytes_max=self.service.body_bytes_max)
+        if self.errand is not None:
+            return self.errand.body  # read already, to tell whether it is the same request
+        return await read_body(self.scope, self.receive, bytes_max=bytes_max or self.service.body_bytes_max)
 
 
 async def read_body(scope: HTTPScope, receive: Receive, *, bytes_max: int) -> bytes:

@@ -130,6 +130,7 @@ class DeliveryAnswer(DeliveryDocument, frozen=True, kw_only=True):
         answer_example=examples.FEED,
         refusals=(422,),
         is_extension=True,
+        needs_every_center=True,
     )
 )
 async def get_events(request: ApiRequest) -> Answer:
@@ -173,6 +174,7 @@ async def _page(service: Service, *, after: int, limit: int, wait_s: int) -> Fee
         answer_example={**examples.FEED["events"][0], "error": None},
         refusals=(404,),
         is_extension=True,
+        needs_every_center=True,
     )
 )
 async def get_event(request: ApiRequest) -> Answer:
@@ -222,6 +224,7 @@ async def get_event(request: ApiRequest) -> Answer:
         answer_example={"deliveries": [examples.DELIVERY], "next_before": None, "error": None},
         refusals=(422,),
         is_extension=True,
+        needs_every_center=True,
     )
 )
 async def get_deliveries(request: ApiRequest) -> Answer:
@@ -254,6 +257,7 @@ async def get_deliveries(request: ApiRequest) -> Answer:
         answer_example={**examples.DELIVERY, "error": None},
         refusals=(404,),
         is_extension=True,
+        needs_every_center=True,
     )
 )
 async def get_delivery(request: ApiRequest) -> Answer:

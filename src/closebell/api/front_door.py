@@ -14,16 +14,21 @@ from litestar.enums import ScopeType
 from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Message, Receive, Scope, Send
 from sqlalchemy.exc import StatementError
 
+from closebell.api.catalogue import OPERATIONS
 from closebell.api.exchange import Answer, ClientGone
+from closebell.api.limits import RateLimit
 from closebell.api.metrics import NO_ROUTE
-from closebell.api.problems import Problem, problem_of
+from closebell.api.problems import ErrorShape, Problem, problem_of
+from closebell.api.routing import DOC, Doc
 from closebell.api.service import Service
 from closebell.errors import ClosebellError, Stopping, Unavailable
 
 log = structlog.get_logger()
 
-OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
-"""What answers without a key: whether the service is there."""
+OPEN_PATHS: Final = frozenset(operation.doc.path for operation in OPERATIONS if operation.doc.is_open)
+"""What answers without a key or a token: whether the service is there, and how to get a token."""
+SECRET_PATHS: Final = tuple(path.partition("{")[0] for path in sorted(OPEN_PATHS) if "{" in path)
+"""How an open path begins that ends in a secret; the log does not tell the rest of it."""
 _SERVER_ERROR: Final = 500
 _CLIENT_ERROR: Final = 400
 _ROUTED_BY_METHOD: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"})
@@ -47,30 +52,53 @@ class Api(Litestar):
         service = self.service
         assert service is not None, "requests come after the start"
         scope["closebell"] = service  # type: ignore[typeddict-unknown-key]  # read by ApiRequest.service
-        status = 0
+        reply = _Reply(send)
         started_s = time.perf_counter()
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
         service.metrics.under_way.inc()
         try:
-            if scope["path"] not in OPEN_PATHS:
-                await service.gatekeeper.admit(scope["headers"])
-            await super().__call__(scope, receive, noting)
+            if scope["path"] not in OPEN_PATHS and not scope["path"].startswith(SECRET_PATHS):
+                await _admit(service, scope, reply)
+            await super().__call__(scope, receive, reply)
         except ClosebellError as error:
-            await _answer_to(error, scope)(scope, receive, noting)
+            await _answer_to(error, scope)(scope, receive, reply)
         except asyncio.CancelledError:
             # The server stops and waits no longer; whether the request was carried out is not known here.
-            if not status:
+            if not reply.status:
                 stopping = Stopping("The service is stopping; ask again to see whether this was done.")
-                await _answer_to(stopping, scope)(scope, receive, noting)
+                await _answer_to(stopping, scope)(scope, receive, reply)
         finally:
             service.metrics.under_way.dec()
-            _note(service, scope, status, time.perf_counter() - started_s)
+            _note(service, scope, reply.status, time.perf_counter() - started_s)
+
+
+class _Reply:
+    """Passes an answer on, notes its status, and adds what each answer tells of a limit that its call counts for."""
+
+    __slots__ = ("_send", "limit", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.limit: RateLimit | None = None
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self.limit is not None:
+                message["headers"] = (*message["headers"], *self.limit.headers())
+        await self._send(message)
+
+
+async def _admit(service: Service, scope: HTTPScope, reply: _Reply) -> None:
+    """Let in whoever may call; only then is the call counted, so that strangers use up nobody's share.
+
+    Errors: Unauthorised, TooOften, Unavailable.
+    """
+    caller = await service.gatekeeper.admit(scope["headers"])
+    scope["closebell_caller"] = caller  # type: ignore[typeddict-unknown-key]  # read by ApiRequest.caller
+    if service.rate_limit is not None:
+        reply.limit = service.rate_limit
+        service.rate_limit.take()
 
 
 def _note(service: Service, scope: HTTPScope, status: int, seconds: float) -> None:
@@ -78,7 +106,8 @@ def _note(service: Service, scope: HTTPScope, status: int, seconds: float) -> No
     method: str = scope["method"] if scope["method"] in _ROUTED_BY_METHOD else "other"
     service.metrics.answered(method, route, status, seconds)
     tell = log.debug if status < _CLIENT_ERROR else log.info
-    tell("request.answered", method=method, path=scope["path"], status=status, duration_ms=round(seconds * 1000, 1))
+    path = route if scope["path"].startswith(SECRET_PATHS) else scope["path"]
+    tell("request.answered", method=method, path=path, status=status, duration_ms=round(seconds * 1000, 1))
 
 
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -90,7 +119,14 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
 
 def _answer_to(error: Exception, scope: Scope) -> Answer:
     service = cast("Service", scope["closebell"])  # type: ignore[typeddict-item]  # set by Api
-    return explained(error, path=scope["path"]).answer(errors_as_200=service.errors_as_200)
+    return explained(error, path=scope["path"]).answer(errors_as_200=service.errors_as_200, shape=_shape(scope))
+
+
+def _shape(scope: Scope) -> ErrorShape:
+    """What errors look like on the route that was asked for, as far as it is known yet."""
+    known = cast("dict[str, Any]", scope)  # the framework's type says that a route is always there
+    doc: Doc | None = known["route_handler"].opt.get(DOC) if "route_handler" in known else None
+    return ErrorShape.PLAIN if doc is None else doc.error_shape
 
 
 def explained(error: Exception, *, path: str, reference: Callable[[], str] = lambda: uuid.uuid4().hex[:12]) -> Problem:

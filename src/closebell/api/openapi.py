@@ -8,25 +8,35 @@ from typing import Any, Final
 
 import msgspec
 
-from closebell.api import examples
-from closebell.api.problems import ErrorBody
+from closebell.api import examples, kept_answers
+from closebell.api.event_types import EVENT_TYPES, EventType
+from closebell.api.json_schema import exact
+from closebell.api.problems import ErrorShape
 from closebell.api.routing import Doc
 from closebell.domain.document import encode
-from closebell.domain.event import Envelope
 
 VERSION: Final = "3.1.0"
 SCHEME: Final = "apikey"
+BEARER: Final = "bearer"
 _JSON: Final = "application/json"
 _REFERENCE: Final = "#/components/schemas/{name}"
-_EVERYWHERE: Final = (400, 401, 500, 503)
+_EVERYWHERE: Final = (400, 401, 429, 500, 503)
+_GUARDED: Final = (*_EVERYWHERE, 403)
+_POSTED: Final = (*_GUARDED, 409, 413)
+_ENVELOPES: Final = tuple(one.envelope for one in EVENT_TYPES)
+_PLAIN: Final = frozenset({"giftcard_number", "token_id"})
+"""Parameters of a path that are no identifier."""
 _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9]+")
 _SAID: Final = {
     400: "The request is malformed; the message names the field.",
-    401: "No key, or one that nobody knows.",
+    401: "No key or token, or one that nobody knows.",
+    402: "The payment was declined.",
+    403: "The centre is not one of the caller's, or the call needs a higher role.",
     404: "There is no such thing.",
     409: "A rule of the contract says no, or the request contradicts what is stored.",
     413: "The body, or the batch, is over its limit.",
     422: "More was asked for than a page holds.",
+    429: "More calls, or wrong passwords, than are allowed in a while. Retry-After says when to try again.",
     500: "Something unforeseen; InternalMessage refers to the log.",
     503: "The database cannot be used just now; nothing was changed. Retry-After says when to try again.",
 }
@@ -43,10 +53,10 @@ def document(docs: Sequence[Doc], *, version: str, server: str | None = None) ->
         "openapi": VERSION,
         "info": {"title": "Closebell", "version": version, "description": _ABOUT, "license": {"name": "Apache-2.0"}},
         **({"servers": [{"url": server}]} if server else {}),
-        "security": [{SCHEME: []}],
+        "security": [{SCHEME: []}, {BEARER: []}],
         "tags": [{"name": tag} for tag in dict.fromkeys(doc.tag for doc in docs)],
         "paths": _paths(docs, schemas),
-        "webhooks": {"Invoice.Closed": {"post": _webhook(schemas)}},
+        "webhooks": {one.name: {"post": _webhook(one, schemas)} for one in EVENT_TYPES},
         "components": {
             "schemas": components,
             "securitySchemes": {
@@ -55,7 +65,12 @@ def document(docs: Sequence[Doc], *, version: str, server: str | None = None) ->
                     "in": "header",
                     "name": "Authorization",
                     "description": "`apikey <key>`; the scheme may be in any case.",
-                }
+                },
+                BEARER: {
+                    "type": "http",
+                    "scheme": BEARER,
+                    "description": "The access token of a user who signed in (`POST /v1/tokens`); a key is taken too.",
+                },
             },
         },
     }
@@ -77,12 +92,14 @@ def _operation(doc: Doc, schemas: dict[Any, Any]) -> dict[str, Any]:
         "tags": [doc.tag],
         "responses": {str(doc.status): _answer(doc, schemas), **_problems(doc, schemas)},
     }
-    if parameters := [*_path_parameters(doc), *_query_parameters(doc)]:
+    if parameters := [*_path_parameters(doc), *_query_parameters(doc), *_key_parameter(doc)]:
         described["parameters"] = parameters
     if doc.body is not None or doc.body_schema is not None:
         described["requestBody"] = {
             "required": doc.body_required,
-            "content": {_JSON: {"schema": doc.body_schema or schemas[doc.body], "example": doc.body_example}},
+            "content": {
+                doc.body_media_type: {"schema": doc.body_schema or schemas[doc.body], "example": doc.body_example}
+            },
         }
     if doc.is_extension:
         described["x-closebell-extension"] = True
@@ -104,14 +121,16 @@ def _answer(doc: Doc, schemas: dict[Any, Any]) -> dict[str, Any]:
         content["schema"] = {"type": "object"}
     else:
         content["schema"] = {"type": "string"}
-    return {"description": "Done.", "content": {doc.answer_media_type: content}}
+    files = {kind: {"schema": {"type": "string"}, "example": example} for kind, example in doc.answer_files.items()}
+    return {"description": "Done.", "content": {doc.answer_media_type: content, **files}}
 
 
 def _problems(doc: Doc, schemas: dict[Any, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for status in sorted({*_EVERYWHERE, *doc.refusals}):
-        content: dict[str, Any] = {"schema": schemas[ErrorBody]}
-        if status == 409:  # noqa: PLR2004  # the status is its own name
+    everywhere = _EVERYWHERE if doc.is_open else _POSTED if doc.method == "POST" else _GUARDED
+    for status in sorted({*everywhere, *doc.refusals}):
+        content: dict[str, Any] = {"schema": schemas[doc.error_shape.value]}
+        if status == 409 and doc.error_shape is ErrorShape.PLAIN:  # noqa: PLR2004  # the status is its own name
             content["example"] = examples.NOT_FULLY_PAID
         found[str(status)] = {"description": _SAID[status], "content": {_JSON: content}}
     return found
@@ -120,9 +139,11 @@ def _problems(doc: Doc, schemas: dict[Any, Any]) -> dict[str, Any]:
 def _path_parameters(doc: Doc) -> Iterable[dict[str, Any]]:
     for name in doc.path_parameters:
         is_object_id = name in {"event_id", "delivery_id"}
-        schema = (
+        schema: dict[str, Any] = (
             {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"} if is_object_id else {"type": "string", "format": "uuid"}
         )
+        if name in _PLAIN:
+            schema = {"type": "string", "minLength": 1}
         yield {
             "name": name,
             "in": "path",
@@ -147,12 +168,28 @@ def _query_parameters(doc: Doc) -> Iterable[dict[str, Any]]:
         yield described
 
 
-def _webhook(schemas: dict[Any, Any]) -> dict[str, Any]:
+def _key_parameter(doc: Doc) -> Iterable[dict[str, Any]]:
+    if doc.method == "POST" and not doc.is_open:
+        yield {
+            "name": kept_answers.HEADER,
+            "in": "header",
+            "description": "A call that is repeated under the same key is answered as it was, and carried out once.",
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": kept_answers.KEY_CHARACTERS_MAX,
+                "pattern": "^[!-~]+$",
+            },
+        }
+
+
+def _webhook(told: EventType, schemas: dict[Any, Any]) -> dict[str, Any]:
     header = {"schema": {"type": "string"}}
     return {
-        "summary": "An invoice was closed",
-        "description": "Sent to every endpoint that listens, signed, until it is answered with a 2xx. `event_id` is "
-        "the same in every repeat; `id` is that of the call.",
+        "operationId": f"webhook_{_NOT_A_NAME.sub('_', told.name).lower()}",
+        "summary": told.name,
+        "description": f"{told.description} Sent to every endpoint that listens, signed, until it is answered with a "
+        "2xx. `event_id` is the same in every repeat; `id` is that of the call.",
         "tags": ["Events"],
         "security": [],
         "parameters": [
@@ -174,7 +211,7 @@ def _webhook(schemas: dict[Any, Any]) -> dict[str, Any]:
         ],
         "requestBody": {
             "required": True,
-            "content": {_JSON: {"schema": schemas[Envelope], "example": examples.EVENT}},
+            "content": {_JSON: {"schema": schemas[told.envelope], "example": told.sample}},
         },
         "responses": {"2XX": {"description": "The receiver has it."}},
     }
@@ -183,25 +220,23 @@ def _webhook(schemas: dict[Any, Any]) -> dict[str, Any]:
 def _schemas(docs: Sequence[Doc]) -> tuple[dict[Any, Any], dict[str, Any]]:
     """The schema of each type that travels, and the components that they refer to."""
     types: list[Any] = list(
-        dict.fromkeys([ErrorBody, Envelope, *(t for doc in docs for t in (doc.body, doc.answer) if t)])
+        dict.fromkeys(
+            [
+                *(shape.value for shape in ErrorShape),
+                *_ENVELOPES,
+                *(t for doc in docs for t in (doc.body, doc.answer) if t),
+            ]
+        )
     )
     found, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
-    answers = {doc.answer.__name__ for doc in docs if doc.answer}
-    exact = {name: _exact(schema) for name, schema in components.items()}
-    for name in answers & exact.keys():
-        # What we send we send whole: a field with a default is there all the same.
-        exact[name]["required"] = list(exact[name]["properties"])
-    return dict(zip(types, found, strict=True)), exact
+    answers = {doc.answer.__name__: doc.answer for doc in docs if doc.answer}
+    whole = {name: exact(schema) for name, schema in components.items()}
+    for name in answers.keys() & whole.keys():
+        whole[name]["required"] = _always_sent(answers[name])
+    return dict(zip(types, found, strict=True)), whole
 
 
-def _exact(schema: Any) -> Any:
-    """Amounts travel as JSON numbers, though the type that keeps them exact would spell them as strings."""
-    match schema:
-        case {"type": "string", "format": "decimal"}:
-            return {"type": "number"}
-        case dict():
-            return {key: _exact(value) for key, value in schema.items()}
-        case list():
-            return [_exact(value) for value in schema]
-        case _:
-            return schema
+def _always_sent(answer: Any) -> list[str]:
+    """What every such answer has: a field with a default is there all the same, unless the default is to be unset."""
+    fields = msgspec.structs.fields(answer)
+    return [field.encode_name for field in fields if field.default is not msgspec.UNSET]

@@ -1,12 +1,13 @@
 """What an error becomes on the wire: its HTTP status, its body code, and a body that every client can read.
 
-    Refusal            404 for 428, otherwise 409     the contract's code and literal message
+    Refusal            404, 400, 403 or 409 by kind   the contract's code and literal message
     InvalidInput       400                            502, or 400 when the body as a whole cannot be read
     NotFound           404                            404
     Conflict           409                            409
     TooLarge           413                            413
     PageTooLarge       422                            422
     Unauthorised       401 + WWW-Authenticate         401
+    TooOften           429 + Retry-After              429
     Unavailable        503 + Retry-After              719
     of the framework   its own (404, 405, ...)        the same number
     anything else      500                            719, and a reference into the log
@@ -16,6 +17,7 @@ Source: docs/api.md; the contract, sections 1.1 and 7.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -32,8 +34,10 @@ from closebell.errors import (
     NotFound,
     Refusal,
     RefusalCode,
+    RefusalKind,
     Stopping,
     TooLarge,
+    TooOften,
     Unauthorised,
     Unavailable,
 )
@@ -45,6 +49,7 @@ FAILED: Final = RefusalCode.COULD_NOT_BE_CLOSED
 FAILED_ELSEWHERE: Final = "The request could not be completed."
 REQUEST_INVALID: Final = "The request is invalid."
 DENIED: Final = "Authorization has been denied for this request."
+TOO_OFTEN: Final = "Too many requests."
 
 
 class PageTooLarge(ClosebellError):
@@ -73,6 +78,45 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class FailureBody(ErrorBody, frozen=True, kw_only=True):
+    """The same, on a route whose success says `success: true`."""
+
+    success: bool = False
+
+
+class NotAppliedBody(ErrorBody, frozen=True, kw_only=True):
+    """The same, on a route whose success says `is_applied: true`."""
+
+    is_applied: bool = False
+
+
+class TextCodeDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """The error of a route of the contract's second version, whose `code` is a text."""
+
+    code: str
+    message: str
+    status_code: int = msgspec.field(name="StatusCode")
+    message_again: str = msgspec.field(name="Message")
+    internal_message: str = msgspec.field(name="InternalMessage")
+
+
+class TextCodeBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Every error's body on such a route."""
+
+    error: TextCodeDetail
+    code: int
+    message: str
+
+
+class ErrorShape(enum.Enum):
+    """What the errors of a route look like; nearly all look alike."""
+
+    PLAIN = ErrorBody
+    WITH_SUCCESS = FailureBody
+    WITH_APPLIED = NotAppliedBody
+    TEXT_CODE = TextCodeBody
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """An error on its way out.
@@ -97,11 +141,21 @@ class Problem:
             internal_message=self.detail,
         )
 
-    def answer(self, *, errors_as_200: bool = False) -> Answer:
+    def answer(self, *, errors_as_200: bool = False, shape: ErrorShape = ErrorShape.PLAIN) -> Answer:
         """The whole answer."""
-        body = encode(ErrorBody(error=self.error(), code=self.code, message=self.message))
+        body = encode(self._body(shape))
         status = HTTPStatus.OK if errors_as_200 and self.blames_caller else self.status
         return Answer(body, status=int(status), headers=self.headers)
+
+    def _body(self, shape: ErrorShape) -> msgspec.Struct:
+        if shape is ErrorShape.WITH_SUCCESS:
+            return FailureBody(error=self.error(), code=self.code, message=self.message)
+        if shape is ErrorShape.WITH_APPLIED:
+            return NotAppliedBody(error=self.error(), code=self.code, message=self.message)
+        if shape is ErrorShape.TEXT_CODE:
+            same = {name: value for name, value in msgspec.structs.asdict(self.error()).items() if name != "code"}
+            return TextCodeBody(error=TextCodeDetail(code=str(self.code), **same), code=self.code, message=self.message)
+        return ErrorBody(error=self.error(), code=self.code, message=self.message)
 
 
 def problem_of(error: Exception, *, closing: bool = False, reference: str = "") -> Problem:
@@ -138,8 +192,11 @@ def _of_ours(error: ClosebellError, *, closing: bool) -> Problem | None:
         case PageTooLarge():
             problem = _caller(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), detail=f"{error.field}: {error}")
         case Unauthorised():
-            challenge = ((b"www-authenticate", b"apikey"),)
+            challenge = ((b"www-authenticate", b"apikey, bearer"),)
             problem = _plain(HTTPStatus.UNAUTHORIZED, DENIED, detail=str(error), headers=challenge)
+        case TooOften():
+            wait = ((b"retry-after", b"%d" % error.retry_after_s),)
+            problem = _plain(HTTPStatus.TOO_MANY_REQUESTS, TOO_OFTEN, detail=str(error), headers=wait)
         case Unavailable():
             problem = _unavailable(error, closing=closing)
         case _:
@@ -147,9 +204,17 @@ def _of_ours(error: ClosebellError, *, closing: bool) -> Problem | None:
     return problem
 
 
+_REFUSED: Final = {
+    RefusalKind.RULE: HTTPStatus.CONFLICT,
+    RefusalKind.INPUT: HTTPStatus.BAD_REQUEST,
+    RefusalKind.MISSING: HTTPStatus.NOT_FOUND,
+    RefusalKind.DENIED: HTTPStatus.FORBIDDEN,
+}
+
+
 def _refused(error: Refusal) -> Problem:
     return Problem(
-        status=HTTPStatus.NOT_FOUND if error.code is RefusalCode.INVOICE_NOT_FOUND else HTTPStatus.CONFLICT,
+        status=_REFUSED[error.code.kind],
         code=error.code.wire_code,
         message=error.code.message,
         detail=error.detail,

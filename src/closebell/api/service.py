@@ -7,8 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from closebell.api.access import Gatekeeper
+from closebell.api.card_desk import CardDesk
 from closebell.api.close_desk import CloseDesk
+from closebell.api.kept_answers import CallsUnderWay
+from closebell.api.limits import RateLimit
 from closebell.api.metrics import Metrics
+from closebell.api.sign_in_desk import SignInDesk
 from closebell.clock import Clock, Luck
 from closebell.dispatch.sender import Sender
 from closebell.domain.address import Network
@@ -21,14 +25,18 @@ class Service:
     """Everything a handler may ask for.
 
     Shape: `stopping` is set when the application begins to stop, so that nobody is kept waiting for events;
-           `endpoints_changed` tells the dispatcher to look at the endpoints again.
+           `endpoints_changed` tells the dispatcher to look at the endpoints again, `told` that events may have been
+           told, which whoever waits for events is told too.
     """
 
     database: Database
     desk: CloseDesk
+    cards: CardDesk
     wake: Wake
     sender: Sender
     gatekeeper: Gatekeeper
+    rate_limit: RateLimit | None
+    sign_ins: SignInDesk
     metrics: Metrics
     clock: Clock
     luck: Luck
@@ -36,6 +44,9 @@ class Service:
     body_bytes_max: int
     import_bytes_max: int
     errors_as_200: bool
+    public_url: str | None
     openapi: bytes
     endpoints_changed: Callable[[], None]
+    told: Callable[[], None]
+    calls_under_way: CallsUnderWay = field(default_factory=CallsUnderWay)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

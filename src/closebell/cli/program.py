@@ -28,9 +28,14 @@ COMMANDS: Mapping[str, str] = {
     "serve": "closebell.cli.serve:serve",
     "demo": "closebell.cli.demo:demo",
     "load": "closebell.cli.load:load",
+    "sample": "closebell.cli.sample:sample",
     "endpoints": "closebell.cli.endpoints:app",
     "events": "closebell.cli.events:app",
     "keys": "closebell.cli.keys:app",
+    "users": "closebell.cli.users:app",
+    "audit": "closebell.cli.proof:audit",
+    "reconcile": "closebell.cli.proof:reconcile",
+    "doctor": "closebell.cli.proof:doctor",
     "migrate": "closebell.cli.migrate:migrate",
 }
 """Name on the command line -> `module:function`, or `module:app` of a cyclopts App that holds subcommands."""
@@ -38,10 +43,15 @@ COMMANDS: Mapping[str, str] = {
 SUMMARIES: Mapping[str, str] = {
     "serve": "Run the service until it is told to stop.",
     "demo": "Close the public sample invoice on a real server, and show its signed webhook arrive.",
-    "load": "Import centres, employees, guests and invoices from a JSON file.",
+    "load": "Import records from a JSON file: centres, people, what is sold and held, invoices.",
+    "sample": "Print a chain of salons to try things on, ready to be imported.",
     "endpoints": "Say who is told of closed invoices.",
     "events": "Read the feed: every event, in sequence order.",
-    "keys": "Say who may call the API.",
+    "keys": "Say which applications may call the API.",
+    "users": "Say which people may sign in.",
+    "audit": "Compute the hash chain of all events anew, and name the first that was altered or removed.",
+    "reconcile": "Count closes, events and where each endpoint's deliveries stand, and say whether they balance.",
+    "doctor": "Examine the database: closed invoices, receipts, events, deliveries, balances and the hash chain.",
     "migrate": "Bring the database up to date, creating a SQLite file that does not exist yet.",
 }
 """What each does, in a line; the command itself says the rest, and is not imported for this one."""

@@ -50,13 +50,13 @@ def percent_of(amount: Minor, rate: Decimal) -> Minor:
     return nearest(Fraction(amount) * Fraction(rate) / _PERCENT)
 
 
-def to_the_coin(exact: Minor, unit: Minor) -> Minor:
+def to_the_coin(exact: Minor | Fraction, unit: Minor) -> Minor:
     """The nearest amount that can be paid in coins of `unit` minor units; a half goes away from zero.
 
     >>> to_the_coin(1233, 5), to_the_coin(1232, 5), to_the_coin(-1233, 5), to_the_coin(1233, 1)
     (1235, 1230, -1235, 1233)
     """
-    return nearest(Fraction(exact, unit)) * unit
+    return nearest(Fraction(exact) / unit) * unit
 
 
 def gross(terms: Terms, quantity: Decimal) -> Minor:
@@ -133,7 +133,7 @@ def with_lines(invoice: Invoice, lines: Iterable[Line]) -> Invoice:
     centre = invoice.centre
     services = sum(line.sales for line in new if line.type == ItemType.SERVICE)
     charge, fee = (
-        to_the_coin(percent_of(services, rate), centre.rounding_unit) if rate or is_empty else kept
+        to_the_coin(Fraction(services) * Fraction(rate) / _PERCENT, centre.rounding_unit) if rate or is_empty else kept
         for rate, kept in ((centre.ssg_rate, invoice.ssg_amount), (centre.fee_rate, invoice.fee_amount))
     )
     return replace(

@@ -59,11 +59,17 @@ def search(connection: Connection, wanted: GuestSearch, *, offset: int, limit: i
 
 
 def _matching(wanted: GuestSearch) -> Select[tuple[str]]:
-    """The ids of the guests: each beginning is a stretch of an index, and the guest is in all of them."""
+    """The ids of the guests: each beginning is a stretch of an index, and the guest is in all of them.
+
+    The longest leads, as the fewest begin so; the others are looked up for each guest whom it finds.
+    """
     statement = select(_guests.id)
-    for field, prefix in wanted.terms:
-        within = (_terms.field == field, _terms.term >= prefix, _terms.term < first_after(prefix))
-        statement = statement.where(_guests.id.in_(select(_terms.guest_id).where(*within)))
+    for place, (field, prefix) in enumerate(sorted(wanted.terms, key=lambda term: -len(term[1]))):
+        found = select(_terms.guest_id).where(
+            _terms.field == field, _terms.term >= prefix, _terms.term < first_after(prefix)
+        )
+        is_there = found.where(_terms.guest_id == _guests.id).exists() if place else _guests.id.in_(found)
+        statement = statement.where(is_there)
     match listed(wanted.center_ids) if wanted.center_ids is not None else None:
         case None:
             return statement

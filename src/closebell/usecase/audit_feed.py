@@ -50,7 +50,8 @@ def _problems(one: StoredEvent, expected: int, previous: bytes) -> Iterator[str]
         last = one.sequence - 1
         missing = f"event {expected} was" if last == expected else f"events {expected} to {last} were"
         yield f"{missing} removed: event {one.sequence} follows event {expected - 1}"
-    if chain.link(previous, one.sequence, one.body) != one.hash:
+    # Whoever edits a body by hand in SQLite leaves a text in its place, which has no hash at all.
+    if not isinstance(one.body, bytes) or chain.link(previous, one.sequence, one.body) != one.hash:
         yield f"event {one.sequence} was altered: its body or its hash is not what was told"
     for name, (stored, told) in _described(one).items():
         if stored != told:
@@ -65,7 +66,7 @@ def _described(one: StoredEvent) -> Mapping[str, tuple[Any, Any]]:
         "event_type": (one.event_type, told["event_type"]),
         "created_at": (event.timestamp(one.created_at), told["event_timestamp"]),
     }
-    if one.event_type == event.INVOICE_CLOSED:
+    if told["event_type"] == event.INVOICE_CLOSED:
         invoice = told["data"]["invoice"]
         described["invoice_id"] = (one.invoice_id, invoice["id"])
         described["center_id"] = (one.center_id, invoice["center_id"])

@@ -110,10 +110,19 @@ def _problems(invoice: Invoice, bodies: list[bytes]) -> Iterator[str]:
     if len(bodies) != 1:
         yield f"invoice {invoice.id} is closed and was told {len(bodies)} times"
     for body in bodies:
-        told, is_now = _comparable(body), _comparable(_told_now(invoice))
-        for name in sorted(told.keys() | is_now.keys()):
-            if told.get(name) != is_now.get(name):
-                yield f"invoice {invoice.id} was altered: its {name} is not what was told"
+        yield from _altered(invoice, body)
+
+
+def _altered(invoice: Invoice, body: bytes) -> Iterator[str]:
+    try:
+        told = _comparable(body)
+    except (ValueError, LookupError, TypeError):
+        yield f"what was told of invoice {invoice.id} was altered: it cannot be read"
+        return
+    is_now = _comparable(_told_now(invoice))
+    for name in sorted(told.keys() | is_now.keys()):
+        if told.get(name) != is_now.get(name):
+            yield f"invoice {invoice.id} was altered: its {name} is not what was told"
 
 
 def _told_now(invoice: Invoice) -> bytes:
