@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from calling import KEY, Site, running
 from closebell.api.access import KNOWN_FOR_S, KNOWN_MAX, Gatekeeper
 from closebell.api.catalogue import OPERATIONS
-from closebell.api.examples import PATH_VALUES
+from closebell.api.examples.sample import PATH_VALUES
 from closebell.config import Settings
 from closebell.domain.caller import OPERATOR, Caller, Role
 from closebell.errors import Unauthorised
@@ -177,6 +177,12 @@ async def test_nothing_secret_is_logged(site: Site) -> None:
         await site.get("/v1/keys", key="wrong-key-1234")
         hook = {"name": "B", "url": "https://b.example/?token=hook-token", "event_types": ["Invoice.Closed"]}
         secret = (await site.post("/v1/webhook_endpoints", hook)).document["secret"]
-    assert len([entry for entry in logs if entry["event"] == "request.answered"]) == 4
-    for hidden in (made["key"], KEY, "wrong-key-1234", secret, "hook-token", "secret-in-query"):
+        await site.get("/v1/giftcards/GC-100200300/balance")
+        await site.get("/v1/giftcards/GC-100200300/balance", key="wrong-key-1234")
+        await site.service.database.close()
+        await site.get("/v1/giftcards/GC-100200300/balance")
+        await site.get("/v1/hosted_payments/page-token", key=None)
+    assert len([entry for entry in logs if entry["event"] == "request.answered"]) == 8
+    in_address = ("hook-token", "secret-in-query", "GC-100200300", "page-token")
+    for hidden in (made["key"], KEY, "wrong-key-1234", secret, *in_address):
         assert hidden not in str(logs)

@@ -11,8 +11,9 @@ import jsonschema_rs
 import pytest
 
 from calling import Reply, Site
-from closebell.api import examples, examples_access
 from closebell.api.catalogue import OPERATIONS
+from closebell.api.examples import access as examples_access
+from closebell.api.examples import sample as examples
 from closebell.api.openapi import document
 from closebell.api.routing import Doc
 from closebell.api.tokens import FORM_MEDIA_TYPE

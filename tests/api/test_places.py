@@ -11,7 +11,7 @@ import pytest
 
 from calling import Site
 from closebell import samples
-from closebell.api import examples
+from closebell.api.examples import sample as examples
 from closebell.api.paging import NUMBER_MAX
 from closebell.domain.caller import Role
 from closebell.domain.grant import Grant

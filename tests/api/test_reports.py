@@ -207,6 +207,13 @@ async def test_a_file_has_the_rows_with_exact_digits(books: Site, path: str, kin
             assert cells[name] == ("" if value is None else f"'{value}" if value == "=2+2" else f"{value}"), name
 
 
+async def test_a_file_that_is_asked_for_again_under_its_key_is_a_file_again(books: Site) -> None:
+    asked = {"accept": "text/csv", "idempotency-key": "month-1"}
+    first, again = [await books.post(SALES, MONTH, headers=asked) for _ in range(2)]
+    assert (first.body, first.headers["content-type"]) == (again.body, again.headers["content-type"])
+    assert again.headers["idempotency-replayed"] == "true"
+
+
 @pytest.mark.parametrize(
     "name", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\tx", "\rx", 'a "b", c', "line\nbreak", "ü☃"]
 )

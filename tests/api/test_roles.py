@@ -9,7 +9,7 @@ import pytest
 
 from calling import Reply, Site
 from closebell.api.catalogue import OPERATIONS
-from closebell.api.examples import PATH_VALUES
+from closebell.api.examples.sample import PATH_VALUES
 from closebell.api.front_door import OPEN_PATHS, SECRET_PATHS
 from closebell.api.routing import Doc
 from closebell.domain.caller import Role

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 from calling import KEY
 from closebell import samples
 from closebell.api.catalogue import OPERATIONS
-from closebell.api.examples import INVOICE_ID
+from closebell.api.examples.sample import INVOICE_ID
 from closebell.api.openapi import document
 from closebell.app import build
 from closebell.config import Settings

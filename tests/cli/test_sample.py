@@ -5,7 +5,7 @@ from typing import Any
 
 from cli.conftest import Cli
 from closebell import samples
-from closebell.api import examples
+from closebell.api.examples import sample as examples
 from closebell.domain.intake_report import Kind
 from closebell.usecase.read_invoice import read_invoice
 

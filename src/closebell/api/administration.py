@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import examples
+from closebell.api.examples import sample as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.queries import query_of
 from closebell.api.routing import Doc, Operation, Query, operation

@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import bodies, examples_payments
+from closebell.api import bodies
+from closebell.api.examples import payments as examples_payments
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.problems import ErrorShape
 from closebell.api.queries import guid_in_path

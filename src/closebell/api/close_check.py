@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from closebell.api import examples
+from closebell.api.examples import sample as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.queries import guid_in_path
 from closebell.api.routing import Doc, Operation, operation

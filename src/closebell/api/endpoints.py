@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import bodies, examples
+from closebell.api import bodies
 from closebell.api.endpoint_shapes import (
     EndpointAnswer,
     EndpointChange,
@@ -18,6 +18,7 @@ from closebell.api.endpoint_shapes import (
     answer,
     document,
 )
+from closebell.api.examples import sample as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.queries import guid_in_path
 from closebell.api.routing import Doc, Operation, operation

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from closebell.api import examples_events as samples
-from closebell.api.examples import Document
+from closebell.api.examples import events as samples
+from closebell.api.examples.sample import Document
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.json_schema import standing_alone
 from closebell.api.routing import Doc, Operation, operation

@@ -36,12 +36,20 @@ class ClientGone(Exception):
 class Answer:
     """An answer, ready to be sent: status, bytes, and headers beside type and length."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "media_type", "status")
 
-    def __init__(self, body: bytes, *, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        *,
+        status: int = 200,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        media_type: bytes = JSON,
+    ) -> None:
         self.body = body
         self.status = status
         self.headers = headers
+        self.media_type = media_type
 
     @classmethod
     def of(cls, document: object, *, status: int = 200) -> Answer:
@@ -55,28 +63,12 @@ class Answer:
                 "type": "http.response.start",
                 "status": cast("HTTPStatus", self.status),  # uvicorn takes any integer
                 "headers": (
-                    (b"content-type", JSON),
+                    (b"content-type", self.media_type),
                     (b"content-length", b"%d" % len(self.body)),
                     *self.headers,
                 ),
             }
         )
-        await send({"type": "http.response.body", "body": self.body, "more_body": False})
-
-
-class PlainAnswer(Answer):
-    """An answer that is not JSON: the metrics."""
-
-    __slots__ = ("media_type",)
-
-    def __init__(self, body: bytes, *, media_type: bytes) -> None:
-        super().__init__(body)
-        self.media_type = media_type
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it with its own type."""
-        headers = ((b"content-type", self.media_type), (b"content-length", b"%d" % len(self.body)))
-        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 

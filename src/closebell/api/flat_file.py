@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from closebell.api.exchange import Answer, ApiRequest, PlainAnswer
+from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.queries import query_of
 from closebell.api.routing import Query
 from closebell.errors import InvalidInput
@@ -49,7 +49,7 @@ def csv_answer(kind: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> An
     writer = csv.writer(written)
     writer.writerow(kind.__struct_encode_fields__)
     writer.writerows([_cell(getattr(row, name)) for name in kind.__struct_fields__] for row in rows)
-    return PlainAnswer(written.getvalue().encode(), media_type=_SENT_AS)
+    return Answer(written.getvalue().encode(), media_type=_SENT_AS)
 
 
 def _cell(value: Any) -> str:

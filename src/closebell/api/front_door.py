@@ -28,7 +28,9 @@ log = structlog.get_logger()
 OPEN_PATHS: Final = frozenset(operation.doc.path for operation in OPERATIONS if operation.doc.is_open)
 """What answers without a key or a token: whether the service is there, and how to get a token."""
 SECRET_PATHS: Final = tuple(path.partition("{")[0] for path in sorted(OPEN_PATHS) if "{" in path)
-"""How an open path begins that ends in a secret; the log does not tell the rest of it."""
+"""How an open path begins that ends in a secret."""
+UNTOLD_PATHS: Final = (*SECRET_PATHS, "/v1/giftcards/")
+"""How a path begins of which the log does not tell the rest: whoever knows a card's number can pay with the card."""
 _SERVER_ERROR: Final = 500
 _CLIENT_ERROR: Final = 400
 _ROUTED_BY_METHOD: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"})
@@ -106,8 +108,13 @@ def _note(service: Service, scope: HTTPScope, status: int, seconds: float) -> No
     method: str = scope["method"] if scope["method"] in _ROUTED_BY_METHOD else "other"
     service.metrics.answered(method, route, status, seconds)
     tell = log.debug if status < _CLIENT_ERROR else log.info
-    path = route if scope["path"].startswith(SECRET_PATHS) else scope["path"]
-    tell("request.answered", method=method, path=path, status=status, duration_ms=round(seconds * 1000, 1))
+    tell("request.answered", method=method, path=_told_path(scope), status=status, duration_ms=round(seconds * 1000, 1))
+
+
+def _told_path(scope: Scope) -> str:
+    """The path as the log tells it: of one that holds a secret, the route."""
+    path: str = scope["path"]
+    return scope.get("path_template", NO_ROUTE) if path.startswith(UNTOLD_PATHS) else path
 
 
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -119,7 +126,7 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
 
 def _answer_to(error: Exception, scope: Scope) -> Answer:
     service = cast("Service", scope["closebell"])  # type: ignore[typeddict-item]  # set by Api
-    return explained(error, path=scope["path"]).answer(errors_as_200=service.errors_as_200, shape=_shape(scope))
+    return explained(error, path=_told_path(scope)).answer(errors_as_200=service.errors_as_200, shape=_shape(scope))
 
 
 def _shape(scope: Scope) -> ErrorShape:

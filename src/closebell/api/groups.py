@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import bodies, examples
-from closebell.api import examples_groups as shown
+from closebell.api import bodies
+from closebell.api.examples import groups as shown
+from closebell.api.examples import sample as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.group_shapes import (
     GroupAnswer,

@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from closebell.api import bodies, paging
-from closebell.api import examples_guests as examples
-from closebell.api.examples import CENTER_ID
+from closebell.api.examples import guests as examples
+from closebell.api.examples.sample import CENTER_ID
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.paging import PageInfo, page_of
 from closebell.api.queries import QueryValues, guid_in_path, query_of

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from closebell.api import metrics
-from closebell.api.exchange import Answer, ApiRequest, PlainAnswer
+from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.routing import Doc, Operation, operation
 from closebell.errors import ClosebellError, Unavailable
 from closebell.store.schema import is_current
@@ -80,7 +80,7 @@ async def get_readiness(request: ApiRequest) -> Answer:
 )
 async def get_metrics(request: ApiRequest) -> Answer:
     """The counters, as Prometheus reads them."""
-    return PlainAnswer(request.service.metrics.text(), media_type=metrics.MEDIA_TYPE)
+    return Answer(request.service.metrics.text(), media_type=metrics.MEDIA_TYPE)
 
 
 @operation(

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import examples_sales as examples
+from closebell.api.examples import sales as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.problems import ErrorShape
 from closebell.api.routing import Doc, Operation, operation

@@ -6,8 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from closebell.api import examples_guests as examples
 from closebell.api import paging
+from closebell.api.examples import guests as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.holding_shapes import (
     GiftCardDocument,

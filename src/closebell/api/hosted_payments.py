@@ -13,7 +13,8 @@ from urllib.parse import parse_qs
 import msgspec
 from litestar.types import Receive, Scope, Send
 
-from closebell.api import bodies, examples_payments
+from closebell.api import bodies
+from closebell.api.examples import payments as examples_payments
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.online_payments import PAGE, OnlineAnswer, charged
 from closebell.api.problems import ErrorShape, problem_of

@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import examples, examples_reading
+from closebell.api.examples import reading as examples_reading
+from closebell.api.examples import sample as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.invoices import EXPAND_QUERY, sections_of
 from closebell.api.paging import NUMBER_MAX, QUERY, SIZE, SIZE_MAX, Page, PageInfo, page_of

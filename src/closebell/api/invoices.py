@@ -6,7 +6,8 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import bodies, examples
+from closebell.api import bodies
+from closebell.api.examples import sample as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.problems import ErrorDetail, problem_of
 from closebell.api.queries import guid_in_path, one_of, query_of

@@ -44,6 +44,7 @@ UNDER_WAY_FOR: Final = timedelta(seconds=60)
 """How long a call without an answer is thought to be under way; after that its process is gone, or it failed."""
 REPLAYED: Final = (b"idempotency-replayed", b"true")
 
+_MEDIA_TYPE: Final = b"content-type"
 _NAME: Final = HEADER.lower().encode()
 _KEY: Final = re.compile(rb"[!-~]{1,%d}" % KEY_CHARACTERS_MAX)
 _MAY_CHANGE: Final = frozenset(
@@ -108,7 +109,8 @@ class Errand:
 
     def form(self, answer: Answer) -> KeptAnswer:
         """What is kept of an answer: nothing of a secret, and no more than there is room for."""
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers)
+        told = ((_MEDIA_TYPE, answer.media_type), *answer.headers)
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in told)
         is_short = len(answer.body) <= KEPT_BYTES_MAX
         body = answer.body if is_short and not self.doc.shows_secret else b""
         return KeptAnswer(status=int(answer.status), headers=headers, body=body)
@@ -185,8 +187,8 @@ def _again(kept: Kept, errand: Errand, service: Service, now: datetime) -> Answe
 
 
 def _answer(kept: KeptAnswer) -> Answer:
-    headers = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in kept.headers)
-    return Answer(kept.body, status=kept.status, headers=(*headers, REPLAYED))
+    (_, media_type), *headers = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in kept.headers)
+    return Answer(kept.body, status=kept.status, headers=(*headers, REPLAYED), media_type=media_type)
 
 
 def _unanswered(kept: Kept, now: datetime) -> Problem:

@@ -14,8 +14,9 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import bodies, examples
-from closebell.api import examples_legacy as shown
+from closebell.api import bodies
+from closebell.api.examples import legacy as shown
+from closebell.api.examples import sample as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.legacy_shapes import (
     LegacyError,

@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import bodies, examples_payments
+from closebell.api import bodies
+from closebell.api.examples import payments as examples_payments
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.invoices import EXPAND_QUERY, sections_of
 from closebell.api.queries import guid_in_path, query_of

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from closebell.api import bodies, examples_payments
+from closebell.api import bodies
+from closebell.api.examples import payments as examples_payments
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.problems import ErrorShape, Problem
 from closebell.api.queries import guid_in_path

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from closebell.api import examples, kept_answers
+from closebell.api import kept_answers
 from closebell.api.event_types import EVENT_TYPES, EventType
+from closebell.api.examples import sample as examples
 from closebell.api.json_schema import exact
 from closebell.api.problems import ErrorShape
 from closebell.api.routing import Doc

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from closebell.api import examples_places as examples
-from closebell.api.examples import CENTER_ID
+from closebell.api.examples import places as examples
+from closebell.api.examples.sample import CENTER_ID
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.offer_shapes import (
     GiftCardOffer,

@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import bodies, examples
-from closebell.api import examples_refunds as shown
+from closebell.api import bodies
+from closebell.api.examples import refunds as shown
+from closebell.api.examples import sample as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.queries import guid_in_path
 from closebell.api.routing import Doc, Operation, operation

@@ -6,7 +6,9 @@ from typing import Final
 
 import msgspec
 
-from closebell.api import bodies, examples, examples_reading
+from closebell.api import bodies
+from closebell.api.examples import reading as examples_reading
+from closebell.api.examples import sample as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.flat_file import CSV, FORMAT_QUERY, csv_answer, wants_csv
 from closebell.api.paging import NUMBER_MAX, Page

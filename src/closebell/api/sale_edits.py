@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from closebell.api import bodies
-from closebell.api import examples_sales as examples
-from closebell.api.examples import EMPLOYEE_ID
+from closebell.api.examples import sales as examples
+from closebell.api.examples.sample import EMPLOYEE_ID
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.problems import ErrorShape
 from closebell.api.queries import guid_in_path, query_of

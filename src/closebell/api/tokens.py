@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from closebell.api import bodies
-from closebell.api import examples_access as examples
+from closebell.api.examples import access as examples
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.routing import Doc, Operation, operation
 from closebell.domain import text

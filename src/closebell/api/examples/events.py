@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from closebell.api.examples import CENTER_ID, DELIVERY_ID, EVENT_ID, GUEST_ID, INVOICE_ID, TRANSACTION, Document
-from closebell.api.examples_guests import ADA_CHANGED, NORA
+from closebell.api.examples.guests import ADA_CHANGED, NORA
+from closebell.api.examples.sample import CENTER_ID, DELIVERY_ID, EVENT_ID, GUEST_ID, INVOICE_ID, TRANSACTION, Document
 
 _SELLER_ID: Final = "62ba6081-329e-4135-9c90-e4bc8ee35772"
 _TREATED_LINE_ID: Final = "aee902a5-ee52-4d1a-b16e-ceff7b1c6ae7"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from closebell.api import examples
-from closebell.api.examples import Document
+from closebell.api.examples import sample as examples
+from closebell.api.examples.sample import Document
 
 NEW_GROUP_ID: Final = "6c0e7d14-1f0b-4a39-9b3f-70d0f5b8a9e2"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from closebell.api.examples import CENTER_ID, EMPLOYEE_ID, KEY_ID, USER_ID
+from closebell.api.examples.sample import CENTER_ID, EMPLOYEE_ID, KEY_ID, USER_ID
 
 Document = dict[str, Any]
 

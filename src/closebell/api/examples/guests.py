@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from closebell.api.examples import (
+from closebell.api.examples.sample import (
     CENTER_ID,
     GIFT_CARD_NUMBER,
     GUEST_ID,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from closebell.api import examples
-from closebell.api.examples import Document
+from closebell.api.examples import sample as examples
+from closebell.api.examples.sample import Document
 
 REFUND_ID: Final = "b0f8a5d2-6f6e-4d0a-9d52-3f7c8e1a4b90"
 REFUND_LINE_ID: Final = "e2b7c1f4-0d3a-4b6e-8a19-5c4d7f2e6a83"

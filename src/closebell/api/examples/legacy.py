@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from closebell.api import examples
-from closebell.api import examples_refunds as refunds
-from closebell.api.examples import Document
+from closebell.api.examples import refunds
+from closebell.api.examples import sample as examples
+from closebell.api.examples.sample import Document
 
 
 def _price(sales: int, tax: int, *, tip: int = 0) -> Document:

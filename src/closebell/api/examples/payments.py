@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from closebell.api import examples
+from closebell.api.examples import sample as examples
 
 Document = dict[str, Any]
 

@@ -1,0 +1,1 @@
+"""What the documentation shows: calls and answers over the sample salon, one module for each part of the API."""
