@@ -153,3 +153,11 @@ async def test_what_was_called_off_has_no_call_for_whatever_else_is_missing(site
 async def test_an_unknown_invoice_is_428(site: Site) -> None:
     reply = await site.get(f"{AT}/close_check")
     assert (reply.status, reply.error["code"]) == (404, 428)
+
+
+async def test_tips_of_which_nobody_knows_who_earned_them_are_left_to_be_named(site: Site) -> None:
+    await site.put(an_invoice(transactions=(a_payment(48800, tip=1000),)))
+    (blocker,) = await _blockers(site)
+    call = blocker["clear_with"]
+    assert (blocker["rule"], call["body"]) == ("must_have_tips_assigned", None)
+    assert call["note"].startswith("Name the employees")

@@ -14,7 +14,8 @@ from closebell.api.front_door import OPEN_PATHS, SECRET_PATHS
 from closebell.api.routing import Doc
 from closebell.domain.caller import Role
 from closebell.domain.grant import Grant
-from closebell.testing import SeededLuck, a_centre, a_paid_invoice, an_employee, guid_of
+from closebell.store import invoices
+from closebell.testing import SeededLuck, a_centre, a_paid_invoice, an_employee, an_invoice, guid_of
 from closebell.usecase.manage_keys import create_key
 
 GUARDED = [op.doc for op in OPERATIONS if not op.doc.is_open]
@@ -164,3 +165,24 @@ async def test_who_closes_is_the_employee_who_signed_in_unless_another_is_named(
     await site.post("/v1/invoices/close", named_one, key=None, headers=bearer)
     again = await site.post(f"/v1/invoices/{guid_of('invoice 2')}/close", key=None, headers=bearer)
     assert again.document["closed_by_id"] == an_employee("Bo")
+
+
+async def test_what_an_employee_does_who_signed_in_is_theirs_on_every_way(site: Site) -> None:
+    group = guid_of("group")
+    grouped, unpaid, old = a_paid_invoice("g", group_invoice_id=group), an_invoice("u", total=1000), a_paid_invoice("o")
+    await site.put(grouped, unpaid, old, employees=(an_employee("Ines"),))
+    user = {"user_name": "ines", "password": "a long enough password", "role": "cashier"}
+    await site.post("/v1/users", {**user, "employee_id": an_employee("Ines")})
+    signed_in = await site.post("/v1/tokens", {**user, "grant_type": "password"}, key=None)
+    bearer = {"authorization": f"bearer {signed_in.document['credentials']['access_token']}"}
+
+    for path, body in (
+        (f"/v1/group_invoices/{group}/close", None),
+        (f"/Catalog/Memberships/CloseInvoice/{old.id}", None),
+        (f"/v1/invoices/{unpaid.id}/payments/cash", {"amount": 10}),
+    ):
+        assert (await site.post(path, body, key=None, headers=bearer)).status == 200
+
+    found = await site.service.database.read(invoices.load, [grouped.id, unpaid.id, old.id])
+    assert {found[grouped.id].closed_by_id, found[old.id].closed_by_id} == {an_employee("Ines")}
+    assert [paid.collected_by_id for paid in found[unpaid.id].transactions] == [an_employee("Ines")]

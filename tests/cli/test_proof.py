@@ -19,7 +19,7 @@ def test_what_nobody_touched_holds(cli: Cli, ready: Callable[..., Any]) -> None:
     assert audited.out.startswith("3 events hold, the last with hash ")
     assert reconciled.rows[0][:2] == [guid_of("endpoint till"), "till"]
     assert reconciled.out.endswith("3 closes, 3 events: balanced\n")
-    assert {row[1] for row in examined.rows} == {"-"}
+    assert {row[1] for row in examined.rows} == {"ok"}
     assert (audited.code, reconciled.code, examined.code) == (0, 0, 0)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closebell.api.event_types import EVENT_TYPES, EventType
-from closebell.api.examples_events import GUEST_CREATED, PAYMENTS_ADDED, PAYMENTS_DELETED
+from closebell.api.examples.events import GUEST_CREATED, PAYMENTS_ADDED, PAYMENTS_DELETED
 from closebell.domain.document import encode
 from closebell.domain.event import body_for_call
 from closebell.domain.guest_document import number_of

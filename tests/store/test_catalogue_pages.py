@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from closebell import samples
-from closebell.api import examples
+from closebell.api.examples import sample as examples
 from closebell.domain.catalogue import Offer
 from closebell.domain.invoice import ItemType
 from closebell.store import catalogue, catalogue_pages

@@ -14,7 +14,7 @@ from closebell.domain.account import AccountKind, AccountState
 from closebell.domain.caller import OPERATOR, Caller, Role
 from closebell.domain.invoice import Invoice, ItemType
 from closebell.domain.sale import LINES_MAX, Booking
-from closebell.errors import ClosebellError, Conflict, Refusal, RefusalCode
+from closebell.errors import ClosebellError, Conflict, InvalidInput, Refusal, RefusalCode
 from closebell.store import accounts, tables
 from closebell.store.unit import Database
 from closebell.testing import NOON, FixedClock, SeededLuck, a_payment, an_invoice, guid_of, put, snapshot
@@ -121,6 +121,13 @@ async def test_services_are_booked_and_charged_for(database: Database) -> None:
     assert (invoice.ssg_amount, invoice.fee_amount) == (round(services / 10), round(services * 0.015))
 
 
+async def test_who_serves_without_an_appointment_stands_on_the_line(database: Database) -> None:
+    await database.write(open_shop)
+    made = await database.write(_sell, Services((Service(id=MASSAGE.item.id, therapist_id=INES),)))
+    assert [(line.sale_by_id, line.therapist_name) for line in made.invoice.lines] == [(INES, "Ines Staff")]
+    assert made.invoice.appointments == ()
+
+
 async def test_a_mixed_sale_is_several_calls(database: Database) -> None:
     await database.write(open_shop)
     made = await database.write(_sell, oil())
@@ -215,6 +222,22 @@ async def test_cards_for_any_amount_bring_their_own_number_or_get_one(database: 
     assert made.invoice.sum_total == 7000
     with pytest.raises(Conflict, match=r"gift_cards\[0\].code: OWN-1 is another card's"):
         await database.write(_sell, CustomCards(basket.cards[:1]))
+
+
+@pytest.mark.parametrize("code", ["GIFT 2026", "Gr\u00fcn", "A/B", "9" * 41, "A\nB"])
+async def test_no_card_is_sold_under_a_number_with_which_nobody_could_pay(database: Database, code: str) -> None:
+    await database.write(open_shop)
+    before = await database.read(snapshot)
+    with pytest.raises(InvalidInput, match=r"gift_cards\[0\].code: .* is no card number"):
+        await database.write(_sell, CustomCards((CustomCard(price=Decimal(5), code=code),)))
+    assert await database.read(snapshot) == before
+
+
+async def test_one_sale_does_not_sell_a_number_twice(database: Database) -> None:
+    await database.write(open_shop)
+    twice = tuple(CustomCard(price=Decimal(5), code=code) for code in ("ONE", "TWO", "ONE"))
+    with pytest.raises(Conflict, match=r"gift_cards\[2\].code: ONE is another card's"):
+        await database.write(_sell, CustomCards(twice))
 
 
 async def test_two_who_sell_one_card_at_once_sell_it_once(database: Database) -> None:

@@ -106,7 +106,10 @@ def _call(blocker: Blocker, invoice: Invoice) -> Call | None:
         case Remedy.ASSIGN_TIPS:
             return _assignment(invoice, at)
         case Remedy.UNGROUP:
-            note = "Takes the invoice out of its group, so that it can be paid and closed alone."
+            note = (
+                "Takes the invoice out of its group, so that it can be paid and closed alone. Or pay and close the "
+                f"whole group: POST /v1/group_invoices/{blocker.rows[0]}/payments/cash, and .../close."
+            )
             return Call(
                 method="DELETE", path=f"/v1/invoices/{blocker.rows[0]}/invoices/{invoice.id}", body=None, note=note
             )
@@ -140,6 +143,9 @@ def _assignment(invoice: Invoice, at: str) -> Call:
     served = (a.therapist_id for a in invoice.appointments if a.therapist_id)
     sold = (line.sale_by_id for line in invoice.lines if line.sale_by_id)
     employee_id = next(served, None) or next(sold, None)
+    if employee_id is None:
+        note = "Name the employees: employee_tips of employee_id, amount and, of several tenders, transaction_id."
+        return Call(method="PUT", path=f"{at}/tips", body=None, note=note)
     tips = [
         {"employee_id": employee_id, "amount": invoice.currency.wire(t.tip_amount), "transaction_id": t.id}
         for t in invoice.settled

@@ -339,7 +339,7 @@ async def post_close(request: ApiRequest) -> Answer:
     said = (bodies.decode(body, _CLOSE) if body else None) or _NOBODY
     command = CloseGroupCommand(
         group_invoice_id=guid_in_path(request, "group_invoice_id"),
-        closed_by_id=optional_guid(said.closed_by_id, "closed_by_id"),
+        closed_by_id=optional_guid(said.closed_by_id, "closed_by_id") or request.caller.employee_id,
         caller=request.caller,
     )
     done: list[CloseReport] = []

@@ -129,7 +129,9 @@ async def close_sale(request: ApiRequest) -> Answer:
 
 async def _close(request: ApiRequest) -> Answer:
     invoice_id, caller = guid_in_path(request, "invoice_id"), request.caller
-    await request.service.desk.close(CloseCommand(invoice_id=invoice_id, caller=caller))
+    await request.service.desk.close(
+        CloseCommand(invoice_id=invoice_id, closed_by_id=caller.employee_id, caller=caller)
+    )
     invoice = await request.service.database.read(find, invoice_id, caller)
     return Answer.of(LegacyCloseAnswer(invoice=legacy_invoice(invoice), payment_options=legacy_options(invoice)))
 

@@ -42,8 +42,8 @@ _SAID: Final = {
     503: "The database cannot be used just now; nothing was changed. Retry-After says when to try again.",
 }
 _ABOUT: Final = (
-    "Closes invoices and rings every application that must know. Closing, reading and paying an invoice follow the "
-    "Zenoti v1 contract; what is ours alone is marked `x-closebell-extension`."
+    "Closes invoices and rings every application that must know. Selling, paying, grouping, refunding, reading and "
+    "closing invoices follow the Zenoti v1 contract; what is ours alone is marked `x-closebell-extension`."
 )
 
 

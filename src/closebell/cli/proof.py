@@ -21,6 +21,7 @@ from closebell.usecase.examine import CHECKS, Examined, examine_closed, run_chec
 from closebell.usecase.reconcile import reconcile as totals_of
 
 EXIT_BROKEN = 1
+HOLDS = "ok"
 
 From = Annotated[datetime | None, Parameter(name="--from", help="Where the period begins; UTC unless it says.")]
 To = Annotated[datetime | None, Parameter(name="--to", help="Where it ends, itself not included; without it, now.")]
@@ -46,7 +47,8 @@ async def reconcile(
             until=_utc(until) or clock.now() + timedelta(microseconds=1),
             clock=clock,
         )
-    show([{name: getattr(one, name) for name in one.__slots__} for one in found.endpoints], as_json=as_json)
+    if found.endpoints:
+        show([{name: getattr(one, name) for name in one.__slots__} for one in found.endpoints], as_json=as_json)
     if not as_json:
         print(f"{found.closes} closes, {found.events} events: {'balanced' if found.balanced else 'NOT BALANCED'}")
         for reason in found.reasons:
@@ -64,12 +66,12 @@ async def doctor(*, settings: DatabaseSettings = Settings()) -> int:
         problem = (await _audited(database)).problem
         rows += _rows("the_chain_of_events_holds", [problem] if problem else [])
     show(rows, as_json=False)
-    return EXIT_BROKEN if any(row["problem"] for row in rows) else 0
+    return EXIT_BROKEN if any(row["found"] != HOLDS for row in rows) else 0
 
 
 def _rows(check: str, problems: list[str]) -> list[dict[str, str]]:
-    """A row for each problem, and one with none where everything holds."""
-    return [{"check": check.replace("_", " "), "problem": problem} for problem in problems or [""]]
+    """A row for each problem, and one that says so where everything holds."""
+    return [{"check": check.replace("_", " "), "found": problem} for problem in problems or [HOLDS]]
 
 
 async def _audited(database: Database) -> Progress:

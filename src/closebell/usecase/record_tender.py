@@ -115,7 +115,7 @@ def drawn_up(
         ssg_amount=parts.ssg_amount,
         fee_amount=parts.fee_amount,
         additional_data=bounded(tendered.additional_data, "additional_data", most=ADDITIONAL_DATA_CHARACTERS_MAX),
-        collected_by_id=_collector(connection, tendered.collected_by_id),
+        collected_by_id=_collector(connection, tendered),
         cash_register_id=optional_guid(tendered.cash_register_id, "cash_register_id"),
     )
 
@@ -141,11 +141,11 @@ def blank(invoice: Invoice, tender: Tender, *, clock: Clock, luck: Luck) -> Tran
     )
 
 
-def _collector(connection: Connection, employee_id: str | None) -> str | None:
-    """The employee who took the money, if said."""
-    if employee_id is None:
-        return None
-    collected_by_id = guid(employee_id, field="collected_by_id")
+def _collector(connection: Connection, tendered: Tendered) -> str | None:
+    """The employee who took the money: the one who is said, else the caller, if they are one."""
+    if tendered.collected_by_id is None:
+        return tendered.caller.employee_id
+    collected_by_id = guid(tendered.collected_by_id, field="collected_by_id")
     if not directory.known_employees(connection, [collected_by_id]):
         raise InvalidInput("collected_by_id", f"{collected_by_id} is not an employee Closebell knows; import it first")
     return collected_by_id

@@ -67,7 +67,8 @@ def _booked(
         shelf.centre,
         line_id=luck.guid(),
         quantity=how_much,
-        seller=sold_by,
+        # Without an appointment only the line can tell who serves, and a tip by price must find them.
+        seller=sold_by or (therapist if service.booking.start_time is None else None),
         name="" if therapist is None else therapist.name,
     )
     appointment = appointment_of(
