@@ -20,6 +20,7 @@ from closebell.dispatch.processors import DECLINES, SETTLES, STAYS_PENDING
 from closebell.domain.invoice import TransactionState
 from closebell.domain.payment_page import OPEN_FOR
 from closebell.domain.processor import Charge
+from closebell.errors import Unavailable
 from closebell.testing import NOON, a_centre, a_guest, a_paid_invoice, a_payment, an_employee, an_invoice, guid_of
 from paying import Script, a_saved_card, put_accounts
 
@@ -452,6 +453,28 @@ async def test_neither_token_nor_card_is_in_the_log_or_the_rows(site: Site) -> N
     assert answer["token_id"] not in text
     assert SETTLES not in text
     assert "/v1/hosted_payments/{token_id}" in repr(logs)
+
+
+async def test_what_is_told_of_a_fault_does_not_tell_what_pays(site: Site) -> None:
+    class Broken:
+        engine_name = "sqlite"
+
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        async def read(self, *_: object, **__: object) -> None:
+            raise self.error
+
+    path, answer = await page_of(site)
+    for error in (Unavailable("disk full"), RuntimeError("a bug")):
+        site.alter(database=Broken(error))
+        with capture_logs() as logs:
+            await site.get(path, key=None)
+            await site.get("/v1/giftcards/GC-100200300/balance")
+        assert len(logs) == 4
+        assert answer["token_id"] not in repr(logs)
+        assert "GC-100200300" not in repr(logs)
+        assert "/v1/giftcards/{giftcard_number}/balance" in repr(logs)
 
 
 # --- saved cards

@@ -252,7 +252,7 @@ CAMPAIGNS: list[tuple[str, str, Any, int, int, str]] = [
             4017,
             "Campaign cannot be found with the given campaign details.",
         )
-        for code in ("OVER", "SOON", "THERE", "spring")
+        for code in ("OVER", "SOON", "THERE", "spring", "endless " * 5000)
     ),
     (
         "no discounts here",

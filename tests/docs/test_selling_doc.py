@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closebell.domain import issuing, sale
+from closebell.domain import intake_accounts, issuing, sale
 from closebell.domain.account import AccountKind
 from closebell.usecase import sell_gift_cards
 
@@ -39,7 +39,7 @@ def test_the_page_says_what_the_code_does(says: str) -> None:
         f"| `notes` | string or null | up to {sale.NOTES_CHARACTERS_MAX:,} characters |",
         f'`{{"comments": ""}}`, up to {sale.COMMENT_CHARACTERS_MAX:,} characters',
         f"`message` ({sell_gift_cards.MESSAGE_CHARACTERS_MAX:,} characters)",
-        f"its number, up to {sell_gift_cards.CARD_NUMBER_CHARACTERS_MAX} characters",
+        f"its number, up to {intake_accounts.CARD_NUMBER_LENGTH} visible ASCII characters but no slash",
         f"`days` from today, 1 to {issuing.VALIDITY_DAYS_MAX:,}",
     ],
 )

@@ -113,6 +113,25 @@ async def test_an_item_goes_with_its_appointment_and_what_it_sold(database: Data
     assert sold == {package.id: "cancelled", first.id: "cancelled", second.id: "issued"}
 
 
+@pytest.mark.parametrize("coin", [1, 5])
+async def test_no_total_falls_below_zero_with_what_an_imported_invoice_says_beside_its_lines(
+    database: Database, coin: int
+) -> None:
+    centre = replace(CENTRE, rounding_unit=coin)
+    less = replace(an_invoice(centre=centre, lines=(a_line(final=1000),)), net_price=903, sum_total=903)
+    await database.write(put, less)
+    left = await database.write(_remove, less.id, less.lines[0].id)
+    assert (left.net_price, left.rounding_adjustment, left.sum_total) == (-97, 97, 0)
+    assert (await database.read(read_invoice, less.id)).sum_total == 0
+
+
+async def test_charges_do_not_fall_below_zero_with_a_service_that_came_at_less_than_nothing(database: Database) -> None:
+    credit = a_line("Credit", final=-200)
+    await database.write(put, an_invoice(centre=CENTRE, lines=(a_line(final=1000), credit)))
+    left = await database.write(_remove, guid_of("invoice 1"), guid_of("line Massage"))
+    assert (left.lines, left.sum_total, left.ssg_amount, left.fee_amount) == ((credit,), 0, 0, 0)
+
+
 async def test_the_appointment_of_another_item_stays(database: Database) -> None:
     await database.write(open_shop)
     lines = (a_line("Massage"), a_line("Facial"))

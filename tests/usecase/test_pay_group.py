@@ -162,6 +162,12 @@ async def test_a_member_that_is_full_of_payments_refuses_for_all(database: Datab
     await refused(database, "1", Conflict, f"has {PAYMENTS_MAX} payments")
 
 
+async def test_no_amount_is_divided_over_two_currencies(database: Database) -> None:
+    yen = an_invoice("yen", total=1000, centre=a_centre("Ginza", currency="JPY"), group_invoice_id=GROUP)
+    await database.write(put, ONE, yen)
+    await refused(database, "1", Conflict, "is in JPY and USD; take the invoices of one currency out of it")
+
+
 async def test_what_cannot_be_removed_is_said(database: Database) -> None:
     shared, held = a_payment(100, name="shared"), replace(a_payment(100, name="held"), processor="test")
     done = a_payment(48800, name="done")

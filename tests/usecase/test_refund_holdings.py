@@ -13,7 +13,7 @@ from closebell.domain.account import Account, AccountKind, AccountState, EntryRe
 from closebell.domain.invoice import Invoice, ItemType, Line, Tender
 from closebell.domain.refund import Wish
 from closebell.domain.refund_lines import ItemWish
-from closebell.errors import Conflict
+from closebell.errors import Conflict, InvalidInput
 from closebell.store import accounts, tables
 from closebell.store.accounts import Movement
 from closebell.store.unit import Database
@@ -130,6 +130,20 @@ async def test_points_come_back_as_points(database: Database) -> None:
     assert await standing(database, with_points) == [(ACTIVE, 120)]
     await refund(database, invoice, closes=True)
     assert await standing(database, with_points) == [(ACTIVE, 270)]
+
+
+async def test_units_come_back_whole_or_not_at_all(database: Database) -> None:
+    package = account("package", AccountKind.PACKAGE, value=5, balance=3)
+    line = sold("Massage", ItemType.SERVICE, final=0, quantity=Decimal(2), redeemed_from_id=package.id)
+    invoice = closed("served", line, transactions=())
+    await stored(database, invoice, package)
+    before = await database.read(snapshot)
+    with pytest.raises(InvalidInput, match=r"items\[0\].quantity: is 0.5, and a package paid for Massage"):
+        await refund(database, invoice, Wish(items=(ItemWish(invoice_item_id=line.id, quantity=Decimal("0.5")),)))
+    assert await database.read(snapshot) == before
+    for _ in range(2):
+        await refund(database, invoice, Wish(items=(ItemWish(invoice_item_id=line.id, quantity=Decimal(1)),)))
+    assert await standing(database, package) == [(ACTIVE, 5)]
 
 
 async def test_a_service_gives_the_package_its_unit_back(database: Database) -> None:

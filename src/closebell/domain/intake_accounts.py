@@ -88,7 +88,7 @@ def account(said: AccountShape) -> Account:
         kind=kind,
         guest_id=_guid(said.guest_id, "guest_id", needed="guest_id" in _NEEDED[kind]),
         center_id=optional_guid(said.center_id, "center_id"),
-        number=None if said.number is None else _number(said.number),
+        number=None if said.number is None else card_number(said.number, "number"),
         currency=currency,
         item_id=_guid(said.item_id, "item_id", needed="item_id" in _NEEDED[kind]),
         service_id=_guid(said.service_id, "service_id", needed=kind is AccountKind.PACKAGE),
@@ -126,11 +126,14 @@ def _quantity(said: Decimal | None, currency: Currency | None, field: str) -> Mi
 _CARD_NUMBER: Final = re.compile(r"[!-.0-~]{1,40}", re.ASCII)
 
 
-def _number(said: str) -> str:
-    """The number printed on a card, which also stands in a path."""
+def card_number(said: str, field: str) -> str:
+    """The number printed on a card, which also stands in a path.
+
+    Errors: InvalidInput naming the field.
+    """
     if not _CARD_NUMBER.fullmatch(said):
         problem = f"{said!r:.60} is no card number; write up to {CARD_NUMBER_LENGTH} visible characters, but no slash"
-        raise InvalidInput("number", problem)
+        raise InvalidInput(field, problem)
     return said
 
 

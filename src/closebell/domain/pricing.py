@@ -131,7 +131,7 @@ def with_lines(invoice: Invoice, lines: Iterable[Line]) -> Invoice:
     rounding = 0 if is_empty else _rounding(invoice, net + tax)
     total = net + tax + rounding
     centre = invoice.centre
-    services = sum(line.sales for line in new if line.type == ItemType.SERVICE)
+    services = max(sum(line.sales for line in new if line.type == ItemType.SERVICE), 0)
     charge, fee = (
         to_the_coin(Fraction(services) * Fraction(rate) / _PERCENT, centre.rounding_unit) if rate or is_empty else kept
         for rate, kept in ((centre.ssg_rate, invoice.ssg_amount), (centre.fee_rate, invoice.fee_amount))
@@ -175,12 +175,13 @@ def _sum(name: str, lines: Sequence[Line]) -> Minor:
 
 
 def _rounding(invoice: Invoice, exact: Minor) -> Minor:
-    """What brings the total to the centre's smallest coin; without one, what it came with, as far as that is sound."""
+    """What brings the total to the centre's smallest coin; without one, what it came with.
+
+    Shape: no total is below zero but a refund's.
+    """
     unit = invoice.centre.rounding_unit
-    if unit > 1:
-        return to_the_coin(exact, unit) - exact
-    kept = invoice.rounding_adjustment
-    return kept if invoice.is_refund else max(kept, -exact)
+    rounding = to_the_coin(exact, unit) - exact if unit > 1 else invoice.rounding_adjustment
+    return rounding if invoice.is_refund else max(rounding, -exact)
 
 
 def _cap(invoice: Invoice, total: Minor) -> Minor | None:

@@ -152,6 +152,8 @@ def _quantity(line: Line, gone: Gone, said: Decimal, field: str) -> Decimal:
     back = read_quantity(said, field, is_refund=False)
     if not back:
         raise InvalidInput(field, "is zero; leave it out to give an amount back without any goods")
+    if line.redeemed_from_id is not None and back != back.to_integral_value():
+        raise InvalidInput(field, f"is {back:f}, and a package paid for {_called(line)} in whole units")
     left = line.quantity - gone.quantity
     if back > left:
         raise Conflict(

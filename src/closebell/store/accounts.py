@@ -56,6 +56,12 @@ def find_card(connection: Connection, number: str) -> Account | None:
     return None if row is None else _account(row)
 
 
+def taken_numbers(connection: Connection, numbers: Iterable[str]) -> set[str]:
+    """Those of these numbers that some card has."""
+    statement = select(_accounts.number).where(among(_accounts.number))
+    return set(connection.execute(statement, {"ids": listed(numbers)}).scalars())
+
+
 def find_points(connection: Connection, guest_id: str, program_id: str) -> Account | None:
     """The guest's points in a programme, not locked."""
     row = connection.execute(

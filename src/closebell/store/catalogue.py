@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from closebell.domain.catalogue import Campaign, LoyaltyProgram, Offer, Voucher
+from closebell.domain.intake_catalogue import CODE_LENGTH
 from closebell.domain.money import Currency
 from closebell.domain.people import CatalogItem
 from closebell.domain.pricing import Terms
@@ -101,8 +102,8 @@ def lock_campaign(connection: Connection, campaign_id: str) -> Campaign | None:
 
 
 def is_voucher_prefix(connection: Connection, code: str) -> bool:
-    """Whether a code begins like the vouchers of a campaign."""
-    prefixes = [code[:length] for length in range(1, len(code) + 1)]
+    """Whether a code begins like the vouchers of a campaign; a code may be of any length, and a prefix may not."""
+    prefixes = [code[:length] for length in range(1, min(len(code), CODE_LENGTH) + 1)]
     statement = select(_campaigns.id).where(_campaigns.voucher_prefix.in_(prefixes)).limit(1)
     return connection.execute(statement).first() is not None
 

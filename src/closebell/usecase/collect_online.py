@@ -51,7 +51,7 @@ class OnlineCommand:
     @property
     def is_tip_only(self) -> bool:
         """Whether nothing but a tip is asked for."""
-        return self.amount is not None and self.amount == 0
+        return self.amount is not None and self.amount.is_zero()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,8 +44,8 @@ class GroupPaymentCommand:
 def pay_group(connection: Connection, command: GroupPaymentCommand, *, clock: Clock, luck: Luck) -> list[Paid]:
     """Record the share of every invoice that gets one, in the order of their ids.
 
-    Errors: NotFound; Refusal 438, 459, 460 or 728; Conflict when the group is empty or an invoice is full of
-            payments; InvalidInput naming the field.
+    Errors: NotFound; Refusal 438, 459, 460 or 728; Conflict when the group is empty or of several currencies, or an
+            invoice is full of payments; InvalidInput naming the field.
     """
     found = group_invoice.find_locked(connection, command.group_invoice_id, command.caller, now=clock.now())
     members = _payable(found)
@@ -84,6 +84,13 @@ def _payable(found: GroupInvoice) -> Sequence[Invoice]:
         raise Conflict(f"Group invoice {found.group.id} has no invoices; there is nothing to pay for")
     if not members:
         raise Refusal(RefusalCode.PAYMENT_ON_CLOSED, "Every invoice of the group is closed or cancelled.")
+    currencies = sorted({member.currency.code for member in members})
+    if len(currencies) > 1:
+        # Only an import can bring a group together whose members are of several centres.
+        raise Conflict(
+            f"Group invoice {found.group.id} is in {' and '.join(currencies)}; "
+            "take the invoices of one currency out of it"
+        )
     for member in members:
         if len(member.transactions) >= PAYMENTS_MAX:
             raise Conflict(f"Invoice {member.id} has {PAYMENTS_MAX} payments, which is the most that one can have")

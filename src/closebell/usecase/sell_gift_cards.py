@@ -17,11 +17,11 @@ from closebell.domain import intake_values as values
 from closebell.domain import issuing
 from closebell.domain.account import ONE_USE, Account, AccountKind
 from closebell.domain.catalogue import Offer
+from closebell.domain.intake_accounts import card_number
 from closebell.domain.invoice import Invoice, ItemType, Line
 from closebell.domain.money import Currency, Minor
 from closebell.domain.pricing import Terms
 from closebell.domain.sale import Staff, line_of, must_be_something
-from closebell.domain.text import name
 from closebell.errors import Conflict, InvalidInput
 from closebell.store import accounts, directory
 from closebell.usecase.begin_invoice import seller, staff
@@ -31,7 +31,6 @@ from closebell.usecase.find_offers import find_offers
 TEMPLATES: Final = (ItemType.CARD,)
 CUSTOM_AMOUNT: Final = 0
 """The contract's `type` of a card for any amount; 1 is for a service and 2 from a template."""
-CARD_NUMBER_CHARACTERS_MAX: Final = 40
 MESSAGE_CHARACTERS_MAX: Final = 4_000
 """Characters of what a card says, and of the notes beside it."""
 
@@ -123,7 +122,7 @@ class CustomCards:
             issue = _custom(card, where, invoice.currency, today)
             sold_by = seller(known, card.sale_by_id, f"{where}.sale_by_id")
             made.append(_made(invoice, issue, sold_by, luck))
-        _must_be_new(connection, [account.number for _, account in made])
+        _must_be_new(connection, [account.number for _, account in made if account.number is not None])
         directory.insert_catalog_items(connection, list(issuing.CARD_ITEMS.values()))
         return _sold(made)
 
@@ -159,7 +158,7 @@ def _custom(card: CustomCard, where: str, money: Currency, today: date) -> _Issu
         kind=AccountKind(kind),
         until=_until(card, where, today),
         details={**details, ONE_USE: True} if card.is_onetime_use else details,
-        code=name(card.code.strip(), f"{where}.code", most=CARD_NUMBER_CHARACTERS_MAX) if card.code else None,
+        code=card_number(card.code.strip(), f"{where}.code") if card.code else None,
     )
 
 
@@ -220,11 +219,12 @@ def _made(invoice: Invoice, issue: _Issue, sold_by: Staff | None, luck: Luck) ->
     return line, account
 
 
-def _must_be_new(connection: Connection, numbers: list[str | None]) -> None:
+def _must_be_new(connection: Connection, numbers: list[str]) -> None:
+    taken = accounts.taken_numbers(connection, numbers)
     for index, number in enumerate(numbers):
-        assert number is not None, "a card has a number"
-        if number in numbers[:index] or accounts.find_card(connection, number) is not None:
+        if number in taken:
             raise Conflict(f"gift_cards[{index}].code: {number} is another card's")
+        taken.add(number)
 
 
 def _sold(made: list[tuple[Line, Account]]) -> Sold:
