@@ -98,6 +98,7 @@ async def test_whatever_is_wrong_is_answered_alike(site: Site, name: str) -> Non
         ({"grant_type": "password", "user_name": "a", "password": "x", "app_id": "x" * 201}, "app_id: has 201"),
         ({"grant_type": "refresh_token"}, "refresh_token is missing."),
         ({"grant_type": "implicit"}, "grant_type must be password or refresh_token."),
+        ({"user_name": "a", "password": "x"}, "grant_type must be password or refresh_token."),
         (b"[]", "The body must be an object"),
         (b"", "The body is empty"),
     ],

@@ -48,7 +48,11 @@ def only(parts: Iterable[Part]) -> Invoice:
     return invoice
 
 
-@pytest.mark.parametrize("parts", [frozenset(), *(frozenset({part}) for part in Part), EVERYTHING], ids=str)
+@pytest.mark.parametrize(
+    "parts",
+    [frozenset(), *(frozenset({part}) for part in Part), EVERYTHING],
+    ids=lambda parts: "+".join(sorted(parts)) or "nothing",
+)
 async def test_what_is_not_asked_for_is_not_read(database: Database, parts: frozenset[Part]) -> None:
     await database.write(put, INVOICE)
     invoice, read = await database.read(read_noting, parts)

@@ -131,7 +131,7 @@ def _problems(doc: Doc, schemas: dict[Any, Any]) -> dict[str, Any]:
     everywhere = _EVERYWHERE if doc.is_open else _POSTED if doc.method == "POST" else _GUARDED
     for status in sorted({*everywhere, *doc.refusals}):
         content: dict[str, Any] = {"schema": schemas[doc.error_shape.value]}
-        if status == 409 and doc.error_shape is ErrorShape.PLAIN:  # noqa: PLR2004  # the status is its own name
+        if status == 409 and doc.path.endswith("/close"):  # noqa: PLR2004  # the status is its own name
             content["example"] = examples.NOT_FULLY_PAID
         found[str(status)] = {"description": _SAID[status], "content": {_JSON: content}}
     return found

@@ -37,7 +37,7 @@ FORM_MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A name and a password, or a refresh token, as `grant_type` says; the rest is taken and of no account."""
 
-    grant_type: str
+    grant_type: str = ""
     user_name: str | None = None
     password: str | None = None
     refresh_token: str | None = None
