@@ -57,6 +57,9 @@ async def test_an_offer_is_as_the_till_sees_it(stocked: Database) -> None:
 @pytest.mark.parametrize("name", READS)
 async def test_no_list_sorts_or_scans_what_is_not_on_it(stocked: Database, name: str) -> None:
     def look(connection: Connection) -> list[str]:
+        if connection.dialect.name == "postgresql":
+            # A table this small is scanned because that is cheap; what is asked is whether it has to be.
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         return plans(connection, lambda c: READS[name](c, Slice(limit=2, offset=1)))
 
     for plan in await stocked.read(look):
