@@ -80,8 +80,14 @@ async def receiving(answer: Answer = lambda _call: 200, *, port: int = 0) -> Asy
     """A receiver that listens as long as the block runs."""
     receiver = Receiver(answer=answer)
     tasks: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
+    is_over = False
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if is_over:
+            writer.transport.abort()
+            return
+        writers.append(writer)
         tasks.add(asyncio.create_task(receiver.serve(reader, writer)))
 
     server = await asyncio.start_server(accept, "127.0.0.1", port)
@@ -89,9 +95,13 @@ async def receiving(answer: Answer = lambda _call: 200, *, port: int = 0) -> Asy
     try:
         yield receiver
     finally:
+        is_over = True
         server.close()
         for task in tasks:
             task.cancel()
+        # Here too, because a task that is cancelled before its first step never reaches its own end.
+        for writer in writers:
+            writer.transport.abort()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks, return_exceptions=True)
         await server.wait_closed()

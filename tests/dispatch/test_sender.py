@@ -84,8 +84,13 @@ async def receiving(
 
     receiver = Receiver(answer=act)
     tasks: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if receiver.over.is_set():
+            writer.transport.abort()
+            return
+        writers.append(writer)
         tasks.add(asyncio.create_task(receiver.serve(reader, writer)))
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
@@ -97,6 +102,9 @@ async def receiving(
         server.close()
         for task in tasks:
             task.cancel()
+        # Here too, because a task that is cancelled before its first step never reaches its own end.
+        for writer in writers:
+            writer.transport.abort()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         await server.wait_closed()
     assert not [result for result in results if isinstance(result, Exception)]
