@@ -50,6 +50,6 @@ serve: setup ## run the service on 127.0.0.1:8080 with closebell.db
 	$(BIN)/closebell serve
 
 lock: setup ## renew requirements.lock; keeps pinned versions unless UPGRADE=1
-	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile pyproject.toml --extra dev --extra demo \
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile pyproject.toml --extra dev --extra demo --extra otel \
 		$(if $(UPGRADE),--upgrade) --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-options \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock

@@ -94,7 +94,9 @@ async def test_enabling_gives_a_clean_record(database: Database) -> None:
     ill = an_endpoint(state=EndpointState.DEACTIVATED, state_reason="20 in a row", consecutive_failures=20)
     await database.write(endpoints.insert_one, ill)
     well = await database.write(enable_endpoint, ill.id, clock=CLOCK)
-    assert well == replace(ill, state=EndpointState.ACTIVE, state_reason="", consecutive_failures=0)
+    assert well == replace(
+        ill, state=EndpointState.ACTIVE, state_reason="", consecutive_failures=0, enabled_at=well.updated_at
+    )
     off = await database.write(disable_endpoint, ill.id, clock=CLOCK)
     assert (off.state, off.state_reason) == (EndpointState.DEACTIVATED, "Deactivated by hand.")
     assert await database.read(read_endpoint, ill.id, clock=CLOCK) == off

@@ -20,7 +20,7 @@ from closebell.dispatch.call import request_for
 from closebell.dispatch.claiming import Survey, claim_and_survey, claimed_by_close
 from closebell.dispatch.recorder import Recorder
 from closebell.dispatch.recording import RecordReport, Sent
-from closebell.dispatch.sender import Sender
+from closebell.dispatch.sender import Sends
 from closebell.dispatch.slots import Slots
 from closebell.domain.endpoint import Endpoint, EndpointState
 from closebell.errors import Unavailable
@@ -54,7 +54,7 @@ class Dispatcher:
         self,
         *,
         database: Database,
-        sender: Sender,
+        sender: Sends,
         clock: Clock,
         luck: Luck,
         slots: Slots,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from time import perf_counter_ns
-from typing import Final
+from typing import Final, Protocol
 
 from pyreqwest.bytes import Bytes
 from pyreqwest.client import Client
@@ -115,6 +115,14 @@ class _Unreached(Exception):
     def __init__(self, explained: Explained) -> None:
         super().__init__(explained.detail)
         self.explained = explained
+
+
+class Sends(Protocol):
+    """Whatever carries a request to a receiver and says what came of it."""
+
+    async def send(self, request: OutgoingRequest) -> Outcome:
+        """One exchange; whatever the network does is an outcome."""
+        ...
 
 
 class Sender:

@@ -31,7 +31,9 @@ class Endpoint:
     """A subscription of one receiver.
 
     Shape: no `center_ids` means every centre; `state_reason` says why it is not active; `secrets` are the live
-           signing secrets, newest first.
+           signing secrets, newest first. `recovers_when_enabled` brings exhausted deliveries back when it is enabled.
+    Units: `rate_per_s` bounds the calls that begin in a second; None is no bound. `enabled_at` is when somebody last
+           enabled it, None if nobody had to.
     """
 
     id: str
@@ -49,6 +51,9 @@ class Endpoint:
     created_at: datetime
     updated_at: datetime
     secrets: tuple[Secret, ...]
+    rate_per_s: int | None = None
+    recovers_when_enabled: bool = False
+    enabled_at: datetime | None = None
 
     def listens(self, event_type: str, center_id: str | None) -> bool:
         """Whether an event of this type from this centre is for it."""

@@ -107,6 +107,9 @@ def _endpoint(row: Row[Any], secrets: tuple[str, ...]) -> Endpoint:
         created_at=row.created_at,
         updated_at=row.updated_at,
         secrets=tuple(Secret.parse(secret) for secret in secrets),
+        rate_per_s=row.rate_per_s,
+        recovers_when_enabled=row.recovers_when_enabled,
+        enabled_at=row.enabled_at,
     )
 
 
@@ -191,4 +194,7 @@ def _values(endpoint: Endpoint) -> dict[str, Any]:
         "consecutive_failures": endpoint.consecutive_failures,
         "created_at": endpoint.created_at,
         "updated_at": endpoint.updated_at,
+        "rate_per_s": endpoint.rate_per_s,
+        "recovers_when_enabled": endpoint.recovers_when_enabled,
+        "enabled_at": endpoint.enabled_at,
     }

@@ -118,8 +118,10 @@ def delete_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock) -
 
 def _in_state(connection: Connection, endpoint_id: str, state: EndpointState, reason: str, clock: Clock) -> Endpoint:
     before = _locked(connection, endpoint_id, clock)
-    failures = 0 if state is EndpointState.ACTIVE else before.consecutive_failures
-    after = replace(before, state=state, state_reason=reason, consecutive_failures=failures, updated_at=clock.now())
+    now = clock.now()
+    after = replace(before, state=state, state_reason=reason, updated_at=now)
+    if state is EndpointState.ACTIVE:
+        after = replace(after, consecutive_failures=0, enabled_at=now)
     endpoints.save(connection, after)
     return after
 

@@ -19,7 +19,18 @@ from closebell.store.tables.catalogue import (
     vouchers,
 )
 from closebell.store.tables.columns import GUID_LENGTH, NAME_LENGTH, OBJECT_ID_LENGTH, WALL_TIME_LENGTH, metadata
-from closebell.store.tables.events import attempts, deliveries, endpoint_secrets, endpoints, events, feed_head
+from closebell.store.tables.events import (
+    attempts,
+    deliveries,
+    endpoint_failures,
+    endpoint_secrets,
+    endpoints,
+    erasures,
+    events,
+    feed_head,
+    recoveries,
+    retention,
+)
 from closebell.store.tables.people import (
     centers,
     employees,
@@ -58,8 +69,10 @@ __all__ = [
     "deliveries",
     "employee_tips",
     "employees",
+    "endpoint_failures",
     "endpoint_secrets",
     "endpoints",
+    "erasures",
     "events",
     "feed_head",
     "group_invoices",
@@ -74,6 +87,8 @@ __all__ = [
     "metadata",
     "package_benefits",
     "receipt_counters",
+    "recoveries",
+    "retention",
     "saved_cards",
     "tokens",
     "transactions",
