@@ -30,6 +30,7 @@ class Receiver:
     """What came in, in order."""
 
     answer: Answer
+    extra_head: str = ""
     port: int = 0
     calls: list[Call] = field(default_factory=list)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -58,7 +59,7 @@ class Receiver:
                 status = self.answer(call)
                 if status is None:
                     await asyncio.Event().wait()
-                writer.write(f"HTTP/1.1 {status} Told\r\ncontent-length: 0\r\n\r\n".encode())
+                writer.write(f"HTTP/1.1 {status} Told\r\n{self.extra_head}content-length: 0\r\n\r\n".encode())
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             pass  # the sender has left, as it may
@@ -76,9 +77,11 @@ async def _read(reader: asyncio.StreamReader) -> Call:
 
 
 @asynccontextmanager
-async def receiving(answer: Answer = lambda _call: 200, *, port: int = 0) -> AsyncIterator[Receiver]:
-    """A receiver that listens as long as the block runs."""
-    receiver = Receiver(answer=answer)
+async def receiving(
+    answer: Answer = lambda _call: 200, *, extra_head: str = "", port: int = 0
+) -> AsyncIterator[Receiver]:
+    """A receiver that listens as long as the block runs; `extra_head` are header lines of its answers."""
+    receiver = Receiver(answer=answer, extra_head=extra_head)
     tasks: set[asyncio.Task[None]] = set()
     writers: list[asyncio.StreamWriter] = []
     is_over = False
