@@ -171,6 +171,12 @@ async def pending(driver: Driver) -> int:
     return int(rows[0][0])
 
 
+async def delivered(driver: Driver) -> int:
+    """Deliveries that are recorded as received."""
+    rows = await driver.rows("SELECT count(*) FROM deliveries WHERE state = 'delivered'")
+    return int(rows[0][0])
+
+
 def digest_of(events: Iterable[Told]) -> str:
     """One value for a set of events, as the receiver makes it."""
     return hashlib.sha256(" ".join(sorted(event.event_id for event in events)).encode()).hexdigest()

@@ -36,7 +36,7 @@ async def measure_latency(stage: Stage, plan: Plan) -> list[Figure]:
     report = await stage.all_came(stage.endpoints, events)
     await stage.all_recorded()
     answered_ns = {answer.invoice_id: answer.at_ns for answer in load.answers}
-    from_commit = [(one.at_ns - _stamp_ns(one.event_timestamp)) / 1e6 for one in report.arrivals]
+    from_commit = [(one.at_ns - stamp_ns(one.event_timestamp)) / 1e6 for one in report.arrivals]
     from_answer = [(one.at_ns - answered_ns[one.invoice_id]) / 1e6 for one in report.arrivals]
     return [
         figures.at_most("Commit to received, p50", figures.percentile(from_commit, 50), "ms", target=P50_MS),
@@ -46,7 +46,7 @@ async def measure_latency(stage: Stage, plan: Plan) -> list[Figure]:
     ]
 
 
-def _stamp_ns(stamp: str) -> int:
+def stamp_ns(stamp: str) -> int:
     """Nanoseconds since 1970 of an event's timestamp."""
     at = datetime.fromisoformat(stamp[:_STAMP_MICROSECONDS]).replace(tzinfo=UTC)
     return (at - _EPOCH) // timedelta(microseconds=1) * 1000

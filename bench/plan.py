@@ -13,6 +13,8 @@ LISTENERS: Final = 2
 """Endpoints that are told while invoices are closed, and while latency is measured."""
 ENDPOINTS: Final = 10
 """Endpoints that a backlog is spread over, beside the one that gets all of another."""
+CROWDED: Final = 100
+"""Endpoints of which one hangs; as many as there can be."""
 SEED: Final = 20_261_122
 
 
@@ -32,6 +34,11 @@ class Plan:
     rate_per_s: int
     sending_rounds: int
     backlog: int
+    fairness_rounds: int
+    fairness_closes: int
+    fairness_rate_per_s: int
+    backlogs: tuple[int, ...]
+    growth_sample: int
     warm_up: int
     history: int
     reads: int
@@ -39,7 +46,9 @@ class Plan:
     def __post_init__(self) -> None:
         assert min(self.closing_rounds, self.told_rounds, self.sending_rounds) >= 1, "a median needs a round"
         assert self.backlog % ENDPOINTS == 0, "a backlog is spread evenly"
-        assert self.invoices >= self.backlog, "a backlog tells of invoices that are closed"
+        told_of = self.invoices - self.fairness_rounds * self.closes_a_fairness_round
+        assert told_of * ENDPOINTS >= max(*self.backlogs, self.backlog), "a backlog tells of invoices that are closed"
+        assert all(self.growth_sample % ENDPOINTS == backlog % ENDPOINTS == 0 for backlog in self.backlogs), "evenly"
 
     @property
     def timed_closes(self) -> int:
@@ -50,7 +59,13 @@ class Plan:
     def invoices(self) -> int:
         """Invoices that one engine closes in the whole run."""
         closing = self.closing_rounds * 2 * self.closes
-        return self.warm_up + closing + self.told_rounds * self.told_closes + self.timed_closes
+        fairness = self.fairness_rounds * self.closes_a_fairness_round
+        return self.warm_up + closing + self.told_rounds * self.told_closes + self.timed_closes + fairness
+
+    @property
+    def closes_a_fairness_round(self) -> int:
+        """Closes of one round: a fifth to warm up, all answering, one hanging."""
+        return self.fairness_closes // 5 + 2 * self.fairness_closes
 
 
 FULL: Final = Plan(
@@ -62,11 +77,16 @@ FULL: Final = Plan(
     rate_per_s=200,
     sending_rounds=5,
     backlog=10_000,
+    fairness_rounds=3,
+    fairness_closes=60,
+    fairness_rate_per_s=6,
+    backlogs=(1_000, 100_000, 1_000_000),
+    growth_sample=10_000,
     warm_up=1_000,
     history=1_000_000,
     reads=500,
 )
-"""Six to eight minutes for both engines."""
+"""About ten minutes for both engines."""
 
 QUICK: Final = Plan(
     closing_rounds=3,
@@ -77,6 +97,11 @@ QUICK: Final = Plan(
     rate_per_s=200,
     sending_rounds=1,
     backlog=4_000,
+    fairness_rounds=1,
+    fairness_closes=30,
+    fairness_rate_per_s=6,
+    backlogs=(1_000, 30_000),
+    growth_sample=2_000,
     warm_up=500,
     history=20_000,
     reads=200,
@@ -92,6 +117,11 @@ TINY: Final = Plan(
     rate_per_s=100,
     sending_rounds=1,
     backlog=100,
+    fairness_rounds=1,
+    fairness_closes=5,
+    fairness_rate_per_s=5,
+    backlogs=(100, 1_000),
+    growth_sample=200,
     warm_up=32,
     history=400,
     reads=4,

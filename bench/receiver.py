@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from bench.receiver_process import LINE_BYTES_MAX, LOOPBACK, Await, Begin, Ports, Report
+from bench.receiver_process import LINE_BYTES_MAX, Await, Begin, Ports, Report, address_of
 from bench.verified import must
 
 ANSWERS_WITHIN_S: Final = 20
@@ -27,20 +27,30 @@ class Receiver:
 
     def url(self, number: int) -> str:
         """Where the receiver's endpoint of this number is."""
-        return f"http://{LOOPBACK}:{self.ports[number]}/hook"
+        return f"http://{address_of(number)}:{self.ports[number]}/hook"
 
-    async def begin(self, secrets: Mapping[int, str], *, expected: int, timed: bool = False) -> None:
-        """Forget what came; expect that many events. `secrets` are by port."""
-        await self._order(Begin(expected=expected, secrets=dict(secrets), timed=timed))
+    async def begin(
+        self, secrets: Mapping[int, str], *, expected: int, timed: bool = False, silent: Sequence[int] = ()
+    ) -> None:
+        """Forget what came; expect that many events. `secrets` are by port; `silent` ports do not answer."""
+        await self._order(Begin(expected=expected, secrets=dict(secrets), timed=timed, silent=list(silent)))
 
     async def all_came(self, expected: Mapping[int, str], *, within_s: float) -> Report:
         """What came, once it is all there. `expected` is the digest of the events by port.
 
         Errors: NotVerified when anything is missing, is too much, or has no valid signature.
         """
+        report = await self.enough_came(within_s=within_s)
+        must(report.digests == expected, f"{report.events} events came, and they are not those that were to come")
+        return report
+
+    async def enough_came(self, *, within_s: float) -> Report:
+        """What came, once it is as much as was expected, or the time is up; more may come.
+
+        Errors: NotVerified when anything has no valid signature.
+        """
         report = await self._order(Await(within_s=within_s))
         must(report.refused == 0, f"{report.refused} webhooks had no valid signature")
-        must(report.digests == expected, f"{report.events} events came, and they are not those that were to come")
         return report
 
     async def _order(self, order: Begin | Await) -> Report:

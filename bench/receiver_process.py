@@ -1,7 +1,8 @@
 """The receiver: a process of its own that verifies every webhook and counts each event once per endpoint.
 
-It listens on one port per endpoint, and takes orders on its standard input, one line of JSON each, which it answers on
-its standard output: `Begin` forgets what came and says what to expect, `Await` answers once all of it is there.
+It listens on an address and a port of its own per endpoint, so that each is another host. It takes orders on its
+standard input, one line of JSON each, which it answers on its standard output: `Begin` forgets what came and says what
+to expect, `Await` answers once all of it is there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import msgspec
 import uvloop
 
 LOOPBACK: Final = "127.0.0.1"
+ADDRESSES_MAX: Final = 200
+"""Endpoints that there can be, each on an address of its own."""
 BACKLOG: Final = 1024
 LINE_BYTES_MAX: Final = 64 * 1024 * 1024
 _OK: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
@@ -35,12 +38,14 @@ _STAMP_LENGTH: Final = 28
 class Begin(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     """Forget what came; expect that many events in all, each signed with the secret of the port it comes to.
 
-    Shape: `timed` keeps when each webhook came, and of which invoice it told.
+    Shape: `timed` keeps when each webhook came, and of which invoice it told. `silent` are ports that never answer;
+           what comes to them does not count.
     """
 
     expected: int
     secrets: dict[int, str]
     timed: bool = False
+    silent: list[int] = []
 
 
 class Await(msgspec.Struct, tag=True, frozen=True, kw_only=True):
@@ -73,9 +78,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """Where the receiver listens, told once at its start."""
+    """Where the receiver listens, told once at its start: a port on each address of `address_of`."""
 
     ports: list[int]
+
+
+def address_of(number: int) -> str:
+    """The loopback address of the endpoint with this number."""
+    assert 0 <= number < ADDRESSES_MAX, "there are only so many"
+    return f"127.0.0.{number + 1}"
 
 
 def digest_of(event_ids: set[bytes]) -> str:
@@ -87,32 +98,38 @@ class Inbox:
     """What came, and whether it is all."""
 
     def __init__(self) -> None:
-        self.begin({}, expected=0, timed=False)
+        self.begin(Begin(expected=0, secrets={}))
 
-    def begin(self, secrets: Mapping[int, str], *, expected: int, timed: bool) -> None:
+    def begin(self, order: Begin) -> None:
         """Forget everything and expect that much."""
         self._keys = {
-            port: base64.b64decode(text.removeprefix(_SECRET_PREFIX), validate=True) for port, text in secrets.items()
+            port: base64.b64decode(text.removeprefix(_SECRET_PREFIX), validate=True)
+            for port, text in order.secrets.items()
         }
-        self._expected = expected
+        self._expected = order.expected
+        self._silent = frozenset(order.silent)
         self._seen: defaultdict[int, set[bytes]] = defaultdict(set)
         self._events = self._repeats = self._refused = self._last_ns = 0
-        self._came: list[tuple[int, bytes]] | None = [] if timed else None
+        self._came: list[tuple[int, bytes]] | None = [] if order.timed else None
         self.complete = asyncio.Event()
 
-    def take(self, port: int, headers: Mapping[bytes, bytes], body: bytes) -> None:
-        """Verify and count one webhook."""
+    def take(self, port: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+        """Verify and count one webhook; whether it is to be answered."""
         now_ns = time.time_ns()
+        if port in self._silent:
+            return False
         event_id = headers.get(b"webhook-id", b"")
         if not self._is_signed(port, event_id, headers, body):
             self._refused += 1
             self.complete.set()  # there is nothing left to wait for: the run has failed
-            return
-        seen = self._seen[port]
-        if event_id in seen:
+        elif event_id in self._seen[port]:
             self._repeats += 1
-            return
-        seen.add(event_id)
+        else:
+            self._seen[port].add(event_id)
+            self._count(now_ns, body)
+        return True
+
+    def _count(self, now_ns: int, body: bytes) -> None:
         self._events += 1
         self._last_ns = time.monotonic_ns()
         if self._came is not None:
@@ -183,15 +200,15 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """A request is there: judge it, and answer."""
-        self._inbox.take(self._port, self._headers, self._body)
-        self._transport.write(_OK)
+        if self._inbox.take(self._port, self._headers, self._body):
+            self._transport.write(_OK)
 
 
 async def main(ports: int) -> None:
-    """Listen on that many free ports and follow orders until the input ends."""
+    """Listen on that many free ports, each of an address of its own, and follow orders until the input ends."""
     loop = asyncio.get_running_loop()
     inbox = Inbox()
-    servers = [await _listen(loop, inbox) for _ in range(ports)]
+    servers = [await _listen(loop, inbox, address_of(number)) for number in range(ports)]
     _say(Ports([port for _, port in servers]))
     reader = asyncio.StreamReader(limit=LINE_BYTES_MAX)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -199,7 +216,7 @@ async def main(ports: int) -> None:
     while line := await reader.readline():
         match orders.decode(line):
             case Begin() as begin:
-                inbox.begin(begin.secrets, expected=begin.expected, timed=begin.timed)
+                inbox.begin(begin)
                 gc.collect()
             case Await(within_s=within_s):
                 await _all_there(inbox, within_s)
@@ -208,13 +225,13 @@ async def main(ports: int) -> None:
         server.close()
 
 
-async def _listen(loop: asyncio.AbstractEventLoop, inbox: Inbox) -> tuple[asyncio.Server, int]:
+async def _listen(loop: asyncio.AbstractEventLoop, inbox: Inbox, address: str) -> tuple[asyncio.Server, int]:
     port = 0
 
     def connected() -> Connection:
         return Connection(inbox, port)
 
-    server = await loop.create_server(connected, LOOPBACK, 0, backlog=BACKLOG)
+    server = await loop.create_server(connected, address, 0, backlog=BACKLOG)
     port = int(server.sockets[0].getsockname()[1])
     return server, port
 

@@ -100,8 +100,8 @@ def _cells(figure: Figure) -> tuple[str, ...]:
 
 
 def _amount(value: float, unit: str) -> str:
-    if unit == "/s":
-        return f"{value:,.0f}{unit}"
+    if unit in {"/s", "x"}:
+        return f"{value:,.0f}/s" if unit == "/s" else f"{value:.2f} x"
     return f"{value:,.1f} {unit}"
 
 

@@ -16,9 +16,11 @@ from bench import figures
 from bench.callers import Stock, calling
 from bench.closing import measure_closing, measure_told_closing
 from bench.driver import Driver
+from bench.fairness import measure_fairness
 from bench.figures import EngineReport, Figure, Proof
+from bench.growth import measure_growth
 from bench.latency import measure_latency
-from bench.plan import CALLERS, ENDPOINTS, Plan
+from bench.plan import CALLERS, CROWDED, Plan
 from bench.postgresql import postgresql_driver
 from bench.reading import measure_reading
 from bench.receiver import receiving
@@ -79,7 +81,7 @@ async def _measure_writing(
     ids = invoice_ids(plan.invoices)
     await driver.copy(books.INVOICE_TABLES, template_id, ["id"], [(invoice_id,) for invoice_id in ids])
     done(f"{len(ids):,} open invoices, copies of the public sample")
-    async with receiving(ENDPOINTS) as receiver, calling(server, CALLERS) as crowd:
+    async with receiving(CROWDED) as receiver, calling(server, CALLERS) as crowd:
         stage = Stage(server=server, driver=driver, receiver=receiver, crowd=crowd, stock=Stock(ids))
         measured = await _measure(stage, plan, done)
     await books.books_are_right(driver, stage.closes + stage.driver_closes)
@@ -98,4 +100,8 @@ async def _measure(stage: Stage, plan: Plan, done: Callable[[str], None]) -> lis
     done(latency[0].name)
     sending = await measure_sending(stage, plan)
     done(sending[0].name)
-    return [closing, *told, *sending[:2], *latency, *sending[2:]]
+    growth = await measure_growth(stage, plan)
+    done(growth[0].name)
+    fairness = await measure_fairness(stage, plan)
+    done(fairness[0].name)
+    return [closing, *told, *sending[:2], *growth[:-1], *latency, *fairness, *sending[2:], growth[-1]]

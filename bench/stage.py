@@ -73,10 +73,17 @@ class Stage:
         for endpoint in endpoints:
             await self.server.ask("POST", f"/v1/webhook_endpoints/{endpoint.id}/{to}")
 
-    async def expect(self, endpoints: Sequence[Endpoint], events: int, *, timed: bool = False) -> None:
-        """Let the receiver forget what came, and expect that many events at each of these."""
+    async def expect(
+        self, endpoints: Sequence[Endpoint], events: int, *, timed: bool = False, silent: Sequence[Endpoint] = ()
+    ) -> None:
+        """Let the receiver forget what came, and expect that many events at each; `silent` ones never answer."""
         secrets = {endpoint.port: endpoint.secret for endpoint in endpoints}
-        await self.receiver.begin(secrets, expected=events * len(endpoints), timed=timed)
+        await self.receiver.begin(
+            secrets,
+            expected=events * len(endpoints),
+            timed=timed,
+            silent=[endpoint.port for endpoint in silent],
+        )
 
     async def all_came(self, endpoints: Sequence[Endpoint], events: Sequence[Told]) -> Report:
         """Wait until each of these has each of the events.

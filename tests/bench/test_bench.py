@@ -36,7 +36,12 @@ def test_every_close_and_every_webhook_of_a_run_is_verified(tmp_path: Path) -> N
     # Two endpoints heard of the last 64 and 50; then 100 went to one and to ten, by the bare client and by Closebell,
     # each after a tenth as many to warm up.
     told = 2 * (64 + 50) + 2 * (2 * 100 + 10)
-    assert engine["proof"] == {"closes": 210, "driver_closes": 64, "webhooks": told, "repeats": 0, "reads": READS}
+    # Two hundred each out of a small and a large backlog, and what was under way when that was enough.
+    told += 2 * 200
+    # A hundred endpoints heard of one and five closes, and 99 of five more while the last one hung.
+    told += 100 * (1 + 5) + 99 * 5
+    assert engine["proof"].pop("webhooks") >= told
+    assert engine["proof"] == {"closes": 221, "driver_closes": 64, "repeats": 0, "reads": READS}
     figures = {figure["name"]: figure for figure in engine["figures"]}
     assert all(figure["value"] is not None for figure in figures.values())
     assert {name for name, figure in figures.items() if figure["ratio"] is not None} == RATIOS
