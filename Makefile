@@ -14,7 +14,7 @@ STAMP := .venv/.installed
 WORKERS ?= 2
 CHECKED := $(wildcard src tests bench)
 
-.PHONY: help setup demo test check bench serve lock
+.PHONY: help setup demo test sim check bench serve lock
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,12 @@ demo: setup ## close the sample invoice and show its signed webhook arrive
 
 test: check ## check, then every test and doctest, over SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+# A seed that fails is printed with the command that replays it.
+SEEDS ?= 1000
+FROM ?= 0
+sim: setup ## live through SEEDS simulated worlds (1000), beginning with the seed FROM (0)
+	PYTHONPATH=tests $(BIN)/python -m simulation --seeds $(SEEDS) --from $(FROM)
 
 check: setup ## ruff, mypy strict and the rules of the tree
 	$(BIN)/ruff check $(CHECKED)

@@ -24,7 +24,7 @@ BOOK_CHUNK: Final = 5_000
 """Events looked at at once."""
 EVENT_COLUMNS: Final = (
     *("sequence", "event_id", "event_type", "invoice_id", "close_sequence", "center_id"),
-    *("body", "hash", "listeners", "created_at"),
+    *("body", "body_hash", "hash", "listeners", "created_at"),
 )
 DELIVERY_COLUMNS: Final = (
     *("id", "sequence", "endpoint_id", "state", "due_at", "attempts"),
@@ -122,7 +122,7 @@ def closed_rows(invoice_ids: Sequence[str], head: Head, at: int) -> list[tuple[i
 
 def event_rows(
     invoice_ids: Sequence[str], center_id: str, body: bytes, head: Head, at: int
-) -> list[tuple[int, str, str, str, int, str, bytes, bytes, int, int]]:
+) -> list[tuple[int, str, str, str, int, str, bytes, bytes, bytes, int, int]]:
     """The events of a batch in the order of EVENT_COLUMNS, linked to each other as all events are."""
     rows = []
     sequence, digest = head.sequence, head.hash
@@ -130,8 +130,9 @@ def event_rows(
         sequence += 1
         event_id = f"{sequence:0{tables.OBJECT_ID_LENGTH}x}"
         own_body = b"".join((_ID_OPENING, event_id.encode("ascii"), body[_BODY_REST:]))
-        digest = chain.link(digest, sequence, own_body)
-        rows.append((sequence, event_id, INVOICE_CLOSED, invoice_id, 1, center_id, own_body, digest, 0, at))
+        body_hash = chain.body_hash(own_body)
+        digest = chain.link(digest, sequence, body_hash)
+        rows.append((sequence, event_id, INVOICE_CLOSED, invoice_id, 1, center_id, own_body, body_hash, digest, 0, at))
     return rows
 
 
@@ -214,7 +215,7 @@ async def _chain_holds(driver: Driver) -> None:
         f"SELECT sequence, body, hash FROM events WHERE sequence > {sequence} ORDER BY sequence LIMIT {BOOK_CHUNK}"
     ):
         for at, body, stored in rows:
-            digest = chain.link(digest, at, bytes(body))
+            digest = chain.link(digest, at, chain.body_hash(bytes(body)))
             must(at == sequence + 1, f"the feed has a hole before {at}")
             must(digest == bytes(stored), f"the hash chain is broken at {at}")
             sequence = at

@@ -126,7 +126,7 @@ class PostgresqlDriver:
         events = event_rows(invoice_ids, center_id, body, head, at)
         await connection.executemany(_INSERT_EVENT, events)
         await connection.execute(
-            "UPDATE feed_head SET sequence = $1, hash = $2, last_at = $3", events[-1][0], events[-1][7], at
+            "UPDATE feed_head SET sequence = $1, hash = $2, last_at = $3", events[-1][0], events[-1][8], at
         )
         await connection.execute("COMMIT")
 

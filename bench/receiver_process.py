@@ -208,8 +208,14 @@ async def main(ports: int) -> None:
     """Listen on that many free ports, each of an address of its own, and follow orders until the input ends."""
     loop = asyncio.get_running_loop()
     inbox = Inbox()
-    servers = [await _listen(loop, inbox, address_of(number)) for number in range(ports)]
-    _say(Ports([port for _, port in servers]))
+    servers: dict[int, asyncio.Server] = {}
+    while len(servers) < ports:
+        server, port = await _listen(loop, inbox, address_of(len(servers)))
+        if port in servers:
+            server.close()  # another address has a port of this number, and ports are what tells endpoints apart
+        else:
+            servers[port] = server
+    _say(Ports(list(servers)))
     reader = asyncio.StreamReader(limit=LINE_BYTES_MAX)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     orders = msgspec.json.Decoder(Begin | Await)
@@ -221,7 +227,7 @@ async def main(ports: int) -> None:
             case Await(within_s=within_s):
                 await _all_there(inbox, within_s)
         _say(inbox.report())
-    for server, _ in servers:
+    for server in servers.values():
         server.close()
 
 

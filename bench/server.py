@@ -20,6 +20,7 @@ from pyreqwest.client import Client, ClientBuilder
 from bench.verified import must
 from closebell.cli.listening import LISTENING
 from closebell.config import VARIABLE_PREFIX
+from closebell.testing import SECRET_KEY
 
 ADMIN_KEY: Final = "5e" * 32
 STARTS_WITHIN_S: Final = 60
@@ -87,7 +88,12 @@ def _status_kib(pid: int, name: str) -> int:
 @asynccontextmanager
 async def serving(database_url: str, directory: Path) -> AsyncIterator[Server]:
     """A server with default settings that may call loopback, for the length of the block."""
-    given = {"DATABASE_URL": database_url, "ADMIN_KEY": ADMIN_KEY, "ALLOWED_NETWORKS": "127.0.0.0/8"}
+    given = {
+        "DATABASE_URL": database_url,
+        "ADMIN_KEY": ADMIN_KEY,
+        "ALLOWED_NETWORKS": "127.0.0.0/8",
+        "SECRET_KEYS": SECRET_KEY,
+    }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(VARIABLE_PREFIX)}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "closebell", "serve", "--port", "0", "--log-level", "warning"),

@@ -123,7 +123,7 @@ class SqliteDriver:
         executemany(_CLOSE, closed_rows(invoice_ids, head, at))
         events = event_rows(invoice_ids, center_id, body, head, at)
         executemany(insert_statement("events", EVENT_COLUMNS), events)
-        execute("UPDATE feed_head SET sequence = ?, hash = ?, last_at = ?", (events[-1][0], events[-1][7], at))
+        execute("UPDATE feed_head SET sequence = ?, hash = ?, last_at = ?", (events[-1][0], events[-1][8], at))
         execute("COMMIT")
 
     async def queue(self, endpoint_ids: Sequence[str], sequences: Sequence[int]) -> None:

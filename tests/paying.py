@@ -144,7 +144,7 @@ class Script:
 def told(connection: Connection) -> list[tuple[str, Any]]:
     """Every event that was told: its type and its data, with exact decimals."""
     found = events.after(connection, 0, 1000)
-    return [(one.event_type, json.loads(one.body, parse_float=Decimal)["data"]) for one in found]
+    return [(one.event_type, json.loads(one.body or b"", parse_float=Decimal)["data"]) for one in found]
 
 
 def as_told(invoice: Invoice) -> Any:

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 CALLS_AWAITED_S = 30
 """How long a test waits for calls before it fails."""
 
+HANG_UP = 0
+"""Instead of a status: the connection ends without an answer."""
+
 Answer = Callable[["Call"], int | None]
-"""The status for a call; None never answers."""
+"""The status for a call; None never answers, HANG_UP hangs up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +34,14 @@ class Receiver:
 
     answer: Answer
     extra_head: str = ""
+    address: str = "127.0.0.1"
     port: int = 0
     calls: list[Call] = field(default_factory=list)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"http://{self.address}:{self.port}/hook"
 
     async def wait_for(self, count: int) -> list[Call]:
         """The calls, once there are that many."""
@@ -59,6 +63,8 @@ class Receiver:
                 status = self.answer(call)
                 if status is None:
                     await asyncio.Event().wait()
+                if status == HANG_UP:
+                    return
                 writer.write(f"HTTP/1.1 {status} Told\r\n{self.extra_head}content-length: 0\r\n\r\n".encode())
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
@@ -78,10 +84,13 @@ async def _read(reader: asyncio.StreamReader) -> Call:
 
 @asynccontextmanager
 async def receiving(
-    answer: Answer = lambda _call: 200, *, extra_head: str = "", port: int = 0
+    answer: Answer = lambda _call: 200, *, extra_head: str = "", address: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[Receiver]:
-    """A receiver that listens as long as the block runs; `extra_head` are header lines of its answers."""
-    receiver = Receiver(answer=answer, extra_head=extra_head)
+    """A receiver that listens as long as the block runs; `extra_head` are header lines of its answers.
+
+    Any address in 127.0.0.0/8 will do, and each is another host.
+    """
+    receiver = Receiver(answer=answer, extra_head=extra_head, address=address)
     tasks: set[asyncio.Task[None]] = set()
     writers: list[asyncio.StreamWriter] = []
     is_over = False
@@ -93,7 +102,7 @@ async def receiving(
         writers.append(writer)
         tasks.add(asyncio.create_task(receiver.serve(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", port)
+    server = await asyncio.start_server(accept, address, port)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

@@ -15,9 +15,15 @@ from typing import Any
 import msgspec
 from pyreqwest.client import Client, ClientBuilder
 
+from closebell.testing import SECRET_KEY
+
 ADMIN_KEY = "5e" * 32
 STARTED_WITHIN_S = 60
 _LISTENING = b"Closebell listens on "
+
+
+class NotStarted(AssertionError):
+    """The process ended before it listened."""
 
 
 @dataclass
@@ -30,11 +36,16 @@ class Server:
 
     async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """The status and the decoded body of one request."""
+        status, _, answered = await self.exchange(method, path, body)
+        return status, answered
+
+    async def exchange(self, method: str, path: str, body: Any = None) -> tuple[int, Mapping[str, str], Any]:
+        """The same with the headers of the answer in between."""
         request = self.client.request(method, self.url + path).header("authorization", f"apikey {ADMIN_KEY}")
         if body is not None:
             request = request.body_bytes(body if isinstance(body, bytes) else msgspec.json.encode(body))
         response = await request.build().send()
-        return response.status, msgspec.json.decode(bytes(await response.bytes()))
+        return response.status, dict(response.headers), msgspec.json.decode(bytes(await response.bytes()))
 
     async def kill(self) -> None:
         """End it without a chance to do anything."""
@@ -49,23 +60,47 @@ class Server:
         return await self.process.wait()
 
 
-async def start(database_url: str, directory: Path, **settings: str) -> Server:
-    """A server on a free port that may call loopback; further settings as `CLOSEBELL_*` variables in lower case."""
-    given = {"database_url": database_url, "admin_key": ADMIN_KEY, "allowed_networks": "127.0.0.0/8", **settings}
+async def spawn(database_url: str, directory: Path, **settings: str) -> asyncio.subprocess.Process:
+    """The process alone, as soon as there is one; it will listen on a free port and may call loopback.
+
+    Further settings are `CLOSEBELL_*` variables in lower case.
+    """
+    given = {
+        "database_url": database_url,
+        "admin_key": ADMIN_KEY,
+        "allowed_networks": "127.0.0.0/8",
+        "secret_keys": SECRET_KEY,
+        **settings,
+    }
     environment = {**os.environ, **{f"CLOSEBELL_{name.upper()}": value for name, value in given.items()}}
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "closebell", "serve", "--port", "0", "--log-level", "warning"),
         cwd=directory,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )
+
+
+async def start(database_url: str, directory: Path, **settings: str) -> Server:
+    """The process once it listens; settings as `spawn` takes them."""
+    process = await spawn(database_url, directory, **settings)
+    try:
+        async with asyncio.timeout(STARTED_WITHIN_S):
+            url = await _announced(process)
+    except BaseException:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        raise
+    return Server(url=url, process=process, client=ClientBuilder().no_proxy().build())
+
+
+async def _announced(process: asyncio.subprocess.Process) -> str:
     assert process.stdout is not None
-    async with asyncio.timeout(STARTED_WITHIN_S):
-        async for line in process.stdout:
-            if line.startswith(_LISTENING):
-                url = line.removeprefix(_LISTENING).decode().strip()
-                return Server(url=url, process=process, client=ClientBuilder().no_proxy().build())
-    raise AssertionError(f"the server ended with {await process.wait()} before it listened")
+    async for line in process.stdout:
+        if line.startswith(_LISTENING):
+            return line.removeprefix(_LISTENING).decode().strip()
+    raise NotStarted(f"the server ended with {await process.wait()} before it listened")
 
 
 @asynccontextmanager

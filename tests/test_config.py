@@ -99,6 +99,66 @@ def test_a_refusal_quotes_no_secret(settings: dict[str, Any]) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+MAILED: dict[str, Any] = {
+    "alert_emails": ("ops@salon.example", "o'neil+closebell@mail.salon.example"),
+    "mail_from": "closebell@salon.example",
+    "smtp_host": "mail.salon.example",
+}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"smtp_user": "closebell", "smtp_password": "hunter2"},
+        {"smtp_user": "closebell", "smtp_password": "hunter2", "smtp_security": "tls", "smtp_port": 465},
+        {"smtp_security": "none"},
+        {"smtp_user": "a", "smtp_password": "b", "smtp_security": "none", "smtp_host": "localhost"},
+        {"smtp_user": "a", "smtp_password": "b", "smtp_security": "none", "smtp_host": "127.0.0.1"},
+        {"smtp_user": "a", "smtp_password": "b", "smtp_security": "none", "smtp_host": "::1"},
+    ],
+)
+def test_a_mail_server_is_taken(more: dict[str, Any]) -> None:
+    assert Settings(**{**MAILED, **more}).alert_emails == MAILED["alert_emails"]
+
+
+@pytest.mark.parametrize(
+    ("more", "name", "says"),
+    [
+        ({"smtp_host": None}, "smtp_host", "is missing"),
+        ({"mail_from": None}, "mail_from", "is missing"),
+        ({"alert_emails": ("Ops <ops@salon.example>",)}, "alert_emails", "without a name"),
+        ({"alert_emails": ("ops@salon.example\nBcc: x@y.example",)}, "alert_emails", "without a name"),
+        ({"alert_emails": ("ops(x)@salon.example",)}, "alert_emails", "without a name"),
+        ({"alert_emails": ("ops@-",)}, "alert_emails", "without a name"),
+        ({"alert_emails": ("ops@salon.example",) * 51}, "alert_emails", "at most 50"),
+        ({"mail_from": "closebell"}, "mail_from", "without a name"),
+        ({"smtp_host": ""}, "smtp_host", "without a scheme"),
+        ({"smtp_host": "smtp://mail.salon.example"}, "smtp_host", "without a scheme"),
+        ({"smtp_password": "hunter2"}, "smtp_user", "is missing"),
+        ({"smtp_user": "closebell"}, "smtp_password", "is missing"),
+        (
+            {"smtp_user": "closebell", "smtp_password": "hunter2", "smtp_security": "none"},
+            "smtp_security",
+            "starttls or tls",
+        ),
+        (
+            {"smtp_user": "a", "smtp_password": "b", "smtp_security": "none", "smtp_host": "10.0.0.1"},
+            "smtp_security",
+            "travels in the open",
+        ),
+    ],
+)
+def test_a_mail_server_that_cannot_work_or_be_trusted_is_refused(more: dict[str, Any], name: str, says: str) -> None:
+    with pytest.raises(MisuseError) as caught:
+        Settings(**{**MAILED, **more})
+    line = str(caught.value)
+    assert line.startswith(f"{name} ({variable_of(name)}) ")
+    assert says in line
+    assert "\n" not in line
+    assert "hunter2" not in line
+
+
 def test_a_missing_file_is_no_settings_unless_it_was_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "closebell.toml"
     assert read_file(path, required=False) == {}

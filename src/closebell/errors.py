@@ -9,7 +9,9 @@
     ├── Unauthorised          no key, or a key nobody knows
     ├── TooOften              more calls or sign-ins than are allowed in a while
     ├── Unavailable           the database is locked, full or gone; the same request may succeed later
+    │   ├── InDoubt           the database went away during the commit; nobody knows whether it was done
     │   └── Stopping          the service is stopping, and says how much of the request was done
+    ├── SealBroken            a sealed secret does not open: its key is missing, or it was altered or moved
     └── MisuseError           a command or setting is wrong; one line for the person at the terminal
 
 No error here knows of HTTP: `api/problems.py` gives each its status.
@@ -213,8 +215,16 @@ class Unavailable(ClosebellError):
         self.retry_after_s = retry_after_s
 
 
+class InDoubt(Unavailable):
+    """The database went away while it committed, and nobody knows whether it was done; the text says so."""
+
+
 class Stopping(Unavailable):
     """The service is stopping; the text says how much of the request was done."""
+
+
+class SealBroken(ClosebellError):
+    """A sealed secret does not open: its key is missing, or it was altered or moved. The text names key and place."""
 
 
 class MisuseError(ClosebellError):

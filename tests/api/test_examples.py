@@ -41,7 +41,7 @@ def named(doc: Doc) -> str:
 async def done(site: Site, method: str, path: str, body: Any = None) -> Any:
     """The answer of a call that must succeed."""
     reply = await site.call(method, path, body)
-    assert reply.status in {200, 201}, reply.body
+    assert reply.status in {200, 201, 202}, reply.body
     return reply.document
 
 
@@ -57,6 +57,26 @@ async def a_closed_invoice(site: Site) -> Values:
     (event,) = (await done(site, "GET", "/v1/events"))["events"]
     (delivery,) = (await done(site, "GET", "/v1/deliveries"))["deliveries"]
     return {**endpoint, "event_id": event["event_id"], "delivery_id": delivery["id"]}
+
+
+async def a_disabled_endpoint(site: Site) -> Values:
+    """One whose recoveries and deliveries are held, and so stay what they are."""
+    endpoint = await an_endpoint(site)
+    await done(site, "POST", f"/v1/webhook_endpoints/{endpoint['endpoint_id']}/disable")
+    return endpoint
+
+
+async def a_held_delivery(site: Site) -> Values:
+    await a_disabled_endpoint(site)
+    await done(site, "POST", f"/v1/invoices/{examples.PAID_INVOICE_ID}/close", examples.CLOSE)
+    (delivery,) = (await done(site, "GET", "/v1/deliveries"))["deliveries"]
+    return {"delivery_id": delivery["id"]}
+
+
+async def a_recovery(site: Site) -> Values:
+    endpoint = await a_disabled_endpoint(site)
+    begun = await done(site, "POST", f"/v1/webhook_endpoints/{endpoint['endpoint_id']}/recover", examples.RECOVER)
+    return {**endpoint, "recovery_id": begun["recovery"]["id"]}
 
 
 async def a_key(site: Site) -> Values:
@@ -98,14 +118,27 @@ async def a_pending_payment(site: Site) -> Values:
     return {"transaction_id": paid["invoice_transaction_id"]}
 
 
+async def an_erasure(site: Site) -> Values:
+    await done(site, "POST", f"/v1/guests/{examples.GUEST_ID}/erase")
+    return {}
+
+
 ARRANGED: dict[str, Callable[[Site], Awaitable[Values]]] = {
     "GET /v1/webhook_endpoints/{endpoint_id}": an_endpoint,
     "PATCH /v1/webhook_endpoints/{endpoint_id}": an_endpoint,
     "PUT /v1/webhook_endpoints/{endpoint_id}": an_endpoint,
     "DELETE /v1/webhook_endpoints/{endpoint_id}": an_endpoint,
     "POST /v1/webhook_endpoints/{endpoint_id}/test": an_endpoint,
+    "POST /v1/webhook_endpoints/{endpoint_id}/secret/rotate": an_endpoint,
     "POST /v1/webhook_endpoints/{endpoint_id}/enable": an_endpoint,
     "POST /v1/webhook_endpoints/{endpoint_id}/disable": an_endpoint,
+    "GET /v1/webhook_endpoints/{endpoint_id}/failure_log": an_endpoint,
+    "GET /v1/guests/{guest_id}/erasure": an_erasure,
+    "POST /v1/webhook_endpoints/{endpoint_id}/recover": a_disabled_endpoint,
+    "GET /v1/webhook_endpoints/{endpoint_id}/recoveries": a_recovery,
+    "GET /v1/webhook_endpoints/{endpoint_id}/recoveries/{recovery_id}": a_recovery,
+    "POST /v1/webhook_endpoints/{endpoint_id}/recoveries/{recovery_id}/cancel": a_recovery,
+    "POST /v1/deliveries/{delivery_id}/resend": a_held_delivery,
     "GET /v1/events/{event_id}": a_closed_invoice,
     "GET /v1/deliveries/{delivery_id}": a_closed_invoice,
     "DELETE /v1/keys/{key_id}": a_key,

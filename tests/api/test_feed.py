@@ -12,6 +12,7 @@ from closebell.receiver.feed import Feed, FeedUnavailable, verify_chain
 from closebell.testing import a_paid_invoice, guid_of
 from receiving import receiving
 
+HASHES = ("hash", "previous_hash", "body_hash")
 HOOK = {"name": "Books", "url": "https://books.example/hook", "event_types": ["Invoice.Closed"]}
 
 
@@ -37,7 +38,7 @@ async def test_the_feed_is_read_in_pages_without_gaps(site: Site) -> None:
 async def test_an_event_has_exactly_the_members_that_receivers_read(site: Site) -> None:
     await _close(site, "1")
     (event,) = (await site.get("/v1/events")).document["events"]
-    assert list(event) == ["sequence", "event_id", "event_type", "created_at", "hash", "previous_hash", "body"]
+    assert list(event) == ["sequence", "event_id", "event_type", "created_at", *HASHES, "redacted_at", "body"]
     assert event["created_at"] == "2026-01-05T12:00:00Z"
     assert event["body"].startswith(f'{{"id":"{event["event_id"]}","event_id":"{event["event_id"]}"')
     one = (await site.get(f"/v1/events/{event['event_id'].upper()}")).document

@@ -23,7 +23,7 @@ from closebell.errors import Conflict, TooOften, Unavailable
 from closebell.store import tables
 from closebell.store.kept_answers import KEPT_FOR, Call
 from closebell.store.schema import migrate
-from closebell.testing import FixedClock, SeededLuck, a_paid_invoice, an_invoice, guid_of, snapshot
+from closebell.testing import SECRET_KEY, FixedClock, SeededLuck, a_paid_invoice, an_invoice, guid_of, snapshot
 from closebell.usecase.answer_once import begin
 from closebell.usecase.manage_keys import NewKey, create_key
 
@@ -89,7 +89,7 @@ class Bench:
 async def site(database_url: str) -> AsyncIterator[Site]:
     """The application, on each engine in turn."""
     migrate(database_url)
-    async with running(Settings(database_url=database_url, admin_key=KEY)) as site:
+    async with running(Settings(database_url=database_url, admin_key=KEY, secret_keys=(SECRET_KEY,))) as site:
         yield site
 
 
@@ -140,7 +140,7 @@ async def test_eight_at_once_are_one(bench: Bench) -> None:
 
 async def test_eight_at_once_in_two_processes_are_one(database_url: str) -> None:
     migrate(database_url)
-    settings = Settings(database_url=database_url, admin_key=KEY)
+    settings = Settings(database_url=database_url, admin_key=KEY, secret_keys=(SECRET_KEY,))
     async with AsyncExitStack() as stack:
         benches = [Bench(await stack.enter_async_context(running(settings))) for _ in range(2)]
         replies = await asyncio.gather(*(bench.post() for bench in benches * 4))

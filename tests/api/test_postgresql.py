@@ -7,7 +7,7 @@ import pytest
 from calling import KEY, running
 from closebell.config import Settings
 from closebell.store.schema import migrate
-from closebell.testing import a_paid_invoice, guid_of
+from closebell.testing import SECRET_KEY, a_paid_invoice, guid_of
 
 pytestmark = pytest.mark.xdist_group("postgresql")
 CLOSE = f"/v1/invoices/{guid_of('invoice 1')}/close"
@@ -15,7 +15,7 @@ CLOSE = f"/v1/invoices/{guid_of('invoice 1')}/close"
 
 async def test_whoever_waits_at_one_process_hears_what_another_did(postgres_url: str) -> None:
     migrate(postgres_url)
-    settings = Settings(database_url=postgres_url, admin_key=KEY)
+    settings = Settings(database_url=postgres_url, admin_key=KEY, secret_keys=(SECRET_KEY,))
     async with running(settings) as first, running(settings) as second:
         assert (await first.get("/readyz", key=None)).status == 200
         await first.put(a_paid_invoice())
@@ -30,7 +30,7 @@ async def test_whoever_waits_at_one_process_hears_what_another_did(postgres_url:
 @pytest.mark.parametrize("body", [b'{"closed_by_id": "\\u0000"}', b'{"x": "\\u0000"}'])
 async def test_a_nul_never_reaches_the_database(postgres_url: str, body: bytes) -> None:
     migrate(postgres_url)
-    async with running(Settings(database_url=postgres_url, admin_key=KEY)) as site:
+    async with running(Settings(database_url=postgres_url, admin_key=KEY, secret_keys=(SECRET_KEY,))) as site:
         assert (await site.post(CLOSE, body)).status == 400
         guest = {"id": guid_of("g"), "first_name": "a\0b"}
         assert (await site.post("/v1/import", {"guests": [guest]})).document["refused"] == 1

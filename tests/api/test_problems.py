@@ -15,12 +15,14 @@ from closebell.api.problems import PageTooLarge, problem_of
 from closebell.errors import (
     ClosebellError,
     Conflict,
+    InDoubt,
     InvalidInput,
     MisuseError,
     NotFound,
     Refusal,
     RefusalCode,
     RefusalKind,
+    SealBroken,
     Stopping,
     TooLarge,
     TooOften,
@@ -42,7 +44,9 @@ BECOMES: list[tuple[ClosebellError, int, int, str]] = [
     (Unauthorised("No key."), 401, 401, "Authorization has been denied for this request."),
     (TooOften("More than 60 calls.", retry_after_s=1), 429, 429, "Too many requests."),
     (Unavailable("disk is full"), 503, 719, "The request could not be completed."),
+    (InDoubt("Nobody knows whether it was done."), 503, 719, "The request could not be completed."),
     (Stopping("The service is stopping."), 503, 719, "The request could not be completed."),
+    (SealBroken("The key is missing."), 500, 719, "The request could not be completed."),
     (MisuseError("A setting is wrong."), 500, 719, "The request could not be completed."),
 ]
 

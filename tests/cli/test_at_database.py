@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Cli, refused
+from closebell.testing import SECRET_KEY
 
 READING = [["keys", "list"], ["endpoints", "list"], ["events", "list"]]
 
@@ -49,6 +50,8 @@ def test_commands_work_on_postgresql(cli: Cli, postgres_url: str) -> None:
     refused(cli("keys", "list", *at), 2, "run `closebell migrate`")
     assert cli("migrate", *at).code == 0
     assert cli("keys", "create", "till", *at).code == 0
-    endpoint_id = cli("endpoints", "create", "books", "https://books.example/hook", *at).fields["id"]
+    create = ("endpoints", "create", "books", "https://books.example/hook", *at)
+    refused(cli(*create), 2, "`closebell secrets new-key`")
+    endpoint_id = cli(*create, "--secret-keys", SECRET_KEY).fields["id"]
     assert cli("endpoints", "disable", endpoint_id, *at).rows[0][2] == "deactivated"
     assert [row[1] for row in cli("keys", "list", *at).rows] == ["till"]

@@ -43,6 +43,19 @@ def test_an_endpoint_is_created_with_everything_it_can_have(cli: Cli, ready: Cal
     assert found["secret"] not in shown.out
 
 
+def test_an_endpoint_has_its_pace_and_its_conditions(cli: Cli, ready: Callable[..., Any]) -> None:
+    made = cli(
+        *("endpoints", "create", "books", "https://books.example/hook", "--recovers-when-enabled", "--rate-per-s", "9"),
+        *("--condition", "data.invoice.is_refund=false", "--condition", "data.invoice.receipt_number=R1=2"),
+    )
+    assert made.code == 0, made.err
+    assert made.fields["rate_per_s"] == "9"
+    assert made.fields["recovers_when_enabled"] == "yes"
+    said = 'data.invoice.is_refund=false, data.invoice.receipt_number="R1=2"'
+    assert made.fields["conditions"] == said
+    assert cli("endpoints", "show", made.fields["id"]).fields["conditions"] == said
+
+
 def test_an_endpoint_is_disabled_enabled_and_deleted(cli: Cli, books: str) -> None:
     assert cli("endpoints", "disable", books).rows == [
         [books, "books", "deactivated", "0", "https://books.example/hook"]
@@ -82,6 +95,9 @@ def test_trying_obeys_the_rules_about_addresses(cli: Cli, ready: Callable[..., A
         (["books", "https://books.example/", "--event-type", "Invoice.Open"], "event_types[0]: 'Invoice.Open'"),
         (["books", "https://books.example/", "--http-method", "GET"], "http_method: 'GET'"),
         (["books", "https://books.example/", "--center-id", guid_of("nowhere")], "center_ids[0]"),
+        (["books", "https://books.example/", "--rate-per-s", "10001"], "rate_per_s: is 10001"),
+        (["books", "https://books.example/", "--condition", "data.x=1"], "conditions[0].field: no Invoice.Closed"),
+        (["books", "https://books.example/", "--condition", "data.x"], "write PATH=VALUE"),
         (["books"], "URL"),
     ],
 )
@@ -92,7 +108,7 @@ def test_an_endpoint_that_cannot_be_is_refused(
     assert cli("endpoints", "list").out == ""
 
 
-@pytest.mark.parametrize("command", ["show", "enable", "disable", "delete", "test"])
+@pytest.mark.parametrize("command", ["show", "enable", "disable", "delete", "test", "failures"])
 def test_an_endpoint_that_is_not_there(cli: Cli, ready: Callable[..., Any], command: str) -> None:
     refused(cli("endpoints", command, guid_of("nobody")), 1, "No endpoint has the id")
     refused(cli("endpoints", command, "nonsense"), 2, "ENDPOINT-ID")

@@ -106,7 +106,8 @@ def test_the_help_of_a_command_has_its_own_settings_and_takes_all(capsys: pytest
             row.flag for row in settings_reference() if f"{row.flag} " in out.partition(" Settings ")[2]
         }
     assert shown.pop("serve") == {row.flag for row in settings_reference()}
-    assert shown.pop("endpoints") == {"--database-url", "--allowed-networks", "--delivery-timeout-s"}
+    calling = {"--database-url", "--secret-keys", "--allowed-networks", "--delivery-timeout-s"}
+    assert shown.pop("endpoints") == calling
     assert all(flags == {"--database-url"} for flags in shown.values())
     assert run(["migrate", "--database-url", "nonsense", "--lease-s", "90"]) == EXIT_MISUSE
     assert "database_url" in capsys.readouterr().err

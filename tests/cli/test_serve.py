@@ -21,11 +21,13 @@ from sqlalchemy import text
 from closebell.cli.listening import ADMIN_KEY, LISTENING, listen
 from closebell.errors import MisuseError
 from closebell.store.database import open_database
+from closebell.testing import SECRET_KEY
 from receiving import receiving
 from serving import ADMIN_KEY as TEST_KEY
 from serving import Server, invoice_id, invoices, serving, start
 
 ENDS_WITHIN_S = 30
+POSTGRESQL = "postgresql://nobody:secret@127.0.0.1:1/none"
 
 
 def endpoint(url: str) -> dict[str, Any]:
@@ -178,8 +180,9 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     ("flags", "code", "says"),
     [
         (["--database-url", "sqlite:////nowhere/closebell.db"], 2, "/nowhere is not a directory"),
-        (["--database-url", "sqlite:////proc/closebell.db"], 1, "unable to open database file"),
-        (["--database-url", "postgresql://nobody:secret@127.0.0.1:1/none"], 1, "127.0.0.1"),
+        (["--database-url", "sqlite:////proc/closebell.db"], 1, "closebell.db.serving cannot be made"),
+        (["--database-url", POSTGRESQL, "--secret-keys", SECRET_KEY], 1, "127.0.0.1"),
+        (["--database-url", POSTGRESQL], 2, "`closebell secrets new-key`"),
         (["--host", "no-such-host.invalid"], 2, "no-such-host.invalid"),
         (["--host", "192.0.2.1"], 2, "cannot listen on 192.0.2.1"),
         (["--lease-s", "1"], 2, "CLOSEBELL_LEASE_S"),
@@ -191,7 +194,7 @@ def test_a_server_that_cannot_start_says_why_in_one_line(
     ended, line = failed(tmp_path, "--port", "0", *flags)
     assert ended == code, line
     assert says in line
-    assert "secret" not in line
+    assert "nobody:secret" not in line
 
 
 def test_a_name_with_several_addresses_has_one_port() -> None:

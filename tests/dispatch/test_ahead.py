@@ -1,4 +1,4 @@
-"""What is leased ahead of the slots: bounded, in order, and the endpoints in turn."""
+"""What is leased ahead of the slots: bounded, in order, the endpoints in turn and the lanes in turn."""
 
 from __future__ import annotations
 
@@ -8,41 +8,104 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closebell.dispatch.ahead import Ahead, Leased
-from closebell.store.deliveries import Claimed
+from closebell.store.lanes import Claimed
 from closebell.testing import NOON
 
 
-def leased(endpoint_id: str, sequence: int) -> Leased:
+def leased(endpoint_id: str, sequence: int, *, is_retry: bool = False) -> Leased:
     claimed = Claimed(
-        id=f"{sequence}", lease_id="lease", sequence=sequence, event_id="", endpoint_id=endpoint_id, body=b""
+        id=f"{sequence}",
+        lease_id="lease",
+        sequence=sequence,
+        event_id="",
+        endpoint_id=endpoint_id,
+        body=b"",
+        is_retry=is_retry,
     )
     return Leased(claimed=claimed, until=NOON + timedelta(minutes=1))
 
 
-def filled(ahead: Ahead, endpoint_id: str, most: int) -> int:
-    count = ahead.take_room(endpoint_id, most)
+def filled(ahead: Ahead, endpoint_id: str, most: int, *, is_retry: bool = False) -> int:
+    count = ahead.take_room(endpoint_id, min(most, ahead.wants(endpoint_id)))
     for sequence in range(count):
-        ahead.put(leased(endpoint_id, sequence))
+        ahead.put(leased(endpoint_id, sequence, is_retry=is_retry))
     return count
 
 
 def test_more_is_claimed_only_once_half_the_room_is_free() -> None:
     ahead = Ahead(all_endpoints=100, per_endpoint=8)
     assert filled(ahead, "a", 100) == 8
-    assert [ahead.take_room("a", 100) for _ in range(2)] == [0, 0]
     for sequence in range(4):
-        assert not ahead.wants("a")
+        assert ahead.wants("a") == 0
         assert ahead.pop("a").claimed.sequence == sequence
-    assert ahead.wants("a")
+    assert ahead.wants("a") == 4
     assert ahead.take_room("a", 100) == 4
+
+
+def test_of_a_slow_endpoint_only_so_many_wait_as_are_enough() -> None:
+    ahead = Ahead(all_endpoints=100, per_endpoint=8)
+    assert (ahead.wants("a", 4), ahead.wants("a", 100), ahead.wants("a", 0)) == (4, 8, 0)
+    filled(ahead, "a", 3)
+    assert ahead.wants("a", 4) == 0
+    ahead.pop("a")
+    assert ahead.wants("a", 4) == 2
+    filled(ahead, "b", 1)
+    assert ahead.wants("b", 1) == 0
+
+
+def test_what_is_fresh_is_let_in_among_retries_before_half_of_them_are_gone() -> None:
+    ahead = Ahead(all_endpoints=100, per_endpoint=16)
+    filled(ahead, "a", 100, is_retry=True)
+    assert ahead.wants("a", is_fresh_due=True) == 0
+    ahead.pop("a")
+    assert ahead.wants("a", is_fresh_due=True) == 0, "not for each delivery"
+    ahead.pop("a")
+    assert ahead.wants("a", is_fresh_due=True) == 2
+    assert ahead.take_room("a", 2) == 2
+    ahead.put(leased("a", 100))
+    ahead.give_back_room({"a": 1})
+    assert ahead.wants("a", is_fresh_due=True) == 0, "something fresh waits already"
+    assert ahead.pop("a").claimed.sequence == 100, "and is next"
+
+
+def test_fresh_and_retried_take_turns_and_what_one_cannot_use_the_other_does() -> None:
+    ahead = Ahead(all_endpoints=100, per_endpoint=20)
+    assert ahead.take_room("a", 8) == 8
+    for sequence in range(2):
+        ahead.put(leased("a", sequence))
+    for sequence in range(10, 16):
+        ahead.put(leased("a", sequence, is_retry=True))
+    assert [ahead.pop("a").claimed.sequence for _ in range(8)] == [0, 10, 1, 11, 12, 13, 14, 15]
+
+
+def test_whose_turn_it_is_outlasts_an_empty_room() -> None:
+    ahead = Ahead(all_endpoints=100, per_endpoint=20)
+    assert ahead.retried_next == set()
+    filled(ahead, "a", 1)
+    ahead.pop("a")
+    assert ahead.retried_next == {"a"}
+    filled(ahead, "a", 1, is_retry=True)
+    ahead.pop("a")
+    assert ahead.retried_next == set()
+    filled(ahead, "a", 1)
+    ahead.pop("a")
+    ahead.place({"b": "receiver.example"})
+    assert ahead.retried_next == set(), "an endpoint that is gone has no turn"
 
 
 def test_room_that_nothing_was_put_into_comes_back() -> None:
     ahead = Ahead(all_endpoints=6, per_endpoint=5)
     assert (ahead.take_room("a", 5), ahead.take_room("b", 5), ahead.take_room("c", 5)) == (3, 2, 1)
     assert ahead.take_room("d", 5) == 0
-    ahead.give_back_room("a", 3)
+    ahead.give_back_room({"a": 3, "b": 0})
     assert ahead.take_room("d", 5) == 2
+
+
+def test_a_host_that_hangs_leaves_room_to_the_others() -> None:
+    ahead = Ahead(all_endpoints=100, per_endpoint=20, per_host=30)
+    ahead.place({"well": "well.example", **{f"{number}": "hanging.example" for number in range(50)}})
+    assert sum(ahead.take_room(f"{number}", 20) for number in range(50)) == 30
+    assert ahead.take_room("well", 20) == 20
 
 
 def test_endpoints_have_their_turn() -> None:
@@ -57,16 +120,18 @@ def test_endpoints_have_their_turn() -> None:
     assert ahead.let_go("unknown") == []
 
 
-@given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
-def test_the_bounds_hold_and_nothing_is_lost(steps: list[tuple[str, bool]]) -> None:
+@given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["fresh", "retry", "pop"])), max_size=60))
+def test_the_bounds_hold_and_nothing_is_lost(steps: list[tuple[str, str]]) -> None:
     ahead = Ahead(all_endpoints=10, per_endpoint=6)
     inside = dict.fromkeys("abc", 0)
-    for endpoint_id, is_claim in steps:
-        if is_claim:
-            inside[endpoint_id] += filled(ahead, endpoint_id, 4)
+    for endpoint_id, step in steps:
+        if step != "pop":
+            inside[endpoint_id] += filled(ahead, endpoint_id, 4, is_retry=step == "retry")
         elif inside[endpoint_id]:
             ahead.pop(endpoint_id)
             inside[endpoint_id] -= 1
         assert {name: ahead.count(name) for name in inside} == inside
         assert sum(inside.values()) <= 10
         assert max(inside.values()) <= 6
+    assert {name: len(ahead.let_go(name)) for name in inside} == inside
+    assert ahead.take_room("d", 100) == 5, "all the room is free again"

@@ -19,7 +19,7 @@ from closebell.domain.endpoint import EndpointState
 from closebell.domain.event import body_for_call
 from closebell.store import endpoints, events, tables
 from closebell.store.unit import Database
-from closebell.testing import a_paid_invoice, an_endpoint, guid_of, put
+from closebell.testing import a_paid_invoice, guid_of, put, secret_of
 from closebell.usecase.close_invoices import CloseCommand, close_invoices
 from dispatching import Works, working
 from receiving import Call, receiving
@@ -49,10 +49,11 @@ async def test_every_endpoint_gets_every_event_once_signed_and_as_stored(works: 
     feed = {event.event_id: event for event in await works.database.read(events.after, 0, 1000)}
     for name, received in zip(("first", "second"), calls, strict=True):
         assert event_ids(received) == sorted(feed)
-        (secret,) = an_endpoint(name).secrets
+        secret = secret_of(name)
         for call in received:
             envelope = json.loads(call.body)
             stored = feed[envelope["event_id"]]
+            assert stored.body is not None
             assert call.body == body_for_call(stored.body, envelope["id"])
             assert call.headers["closebell-sequence"] == str(stored.sequence)
             assert call.headers["content-type"] == "application/json"

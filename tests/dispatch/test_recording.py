@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select
 from closebell.clock import SystemLuck
 from closebell.dispatch.recording import Sent, record_outcomes
 from closebell.domain.delivery import Fault, Outcome
-from closebell.store import deliveries, endpoints, tables
-from closebell.store.deliveries import Claimed
+from closebell.store import endpoints, lanes, tables
 from closebell.store.delivery_log import DeliveryFilter, page
+from closebell.store.lanes import Claimed
 from closebell.store.unit import Database
 from closebell.testing import NOON, FixedClock, a_paid_invoice, an_endpoint, put
 from closebell.usecase.close_invoices import CloseCommand, close_invoices
@@ -42,7 +42,7 @@ async def with_deliveries(database: Database, count: int) -> FixedClock:
 
 async def claim(database: Database, clock: FixedClock, lease_id: str) -> list[Claimed]:
     return await database.write(
-        deliveries.claim,
+        lanes.claim,
         {an_endpoint().id: 100},
         now=clock.now(),
         lease_id=lease_id,
@@ -73,7 +73,7 @@ async def test_the_oldest_due_are_claimed_first(database: Database) -> None:
 
     await database.write(close_one_more)
     first = await database.write(
-        deliveries.claim, {an_endpoint().id: 2}, now=clock.now(), lease_id="a", leased_until=clock.now() + HOUR
+        lanes.claim, {an_endpoint().id: 2}, now=clock.now(), lease_id="a", leased_until=clock.now() + HOUR
     )
     assert sorted(one.sequence for one in first) == [1, 2]
 
@@ -102,12 +102,28 @@ async def test_who_lost_the_lease_has_no_say(database: Database) -> None:
     assert (delivery.state, [a.number for a in delivery.attempts]) == ("delivered", [1])
 
 
+@pytest.mark.parametrize("late_first", [True, False])
+async def test_of_two_outcomes_in_one_batch_the_one_whose_lease_holds_counts(
+    database: Database, late_first: bool
+) -> None:
+    """A process that was held up has called under a lease that ended, and then again under a new one."""
+    clock = await with_deliveries(database, 1)
+    (late,) = await claim(database, clock, "ended")
+    clock.advance(HOUR)
+    (held,) = await claim(database, clock, "holds")
+    both = [sent(late, outcome(status=500)), sent(held, outcome())]
+    report = await database.write(record_outcomes, both if late_first else both[::-1], clock=clock, luck=LUCK)
+    assert (report.lost, report.delivered, report.failed) == (1, 1, 0)
+    (delivery,) = await database.read(page, DeliveryFilter(), limit=10)
+    assert (delivery.state, [attempt.status for attempt in delivery.attempts]) == ("delivered", [200])
+
+
 async def test_a_lease_that_was_given_back_is_due_at_once(database: Database) -> None:
     clock = await with_deliveries(database, 2)
     claimed = await claim(database, clock, "mine")
-    await database.write(deliveries.release, {one.id: "other" for one in claimed}, now=clock.now())
+    await database.write(lanes.release, {one.id: "other" for one in claimed}, now=clock.now())
     assert await claim(database, clock, "theirs") == [], "only the holder gives a lease back"
-    await database.write(deliveries.release, {one.id: "mine" for one in claimed}, now=clock.now())
+    await database.write(lanes.release, {one.id: "mine" for one in claimed}, now=clock.now())
     assert len(await claim(database, clock, "theirs")) == 2
 
 

@@ -33,7 +33,7 @@ def test_what_is_about_every_centre_is_named() -> None:
 
 def test_what_only_admins_may_is_what_the_page_says() -> None:
     found = {doc.path.split("/")[2] for doc in GUARDED if doc.needed_role is Role.ADMIN}
-    assert found == {"import", "keys", "users", "webhook_endpoints"}
+    assert found == {"deliveries", "guests", "import", "keys", "users", "webhook_endpoints"}
 
 
 def test_what_shows_secrets_is_named() -> None:

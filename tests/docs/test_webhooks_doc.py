@@ -23,16 +23,18 @@ from closebell.dispatch.probe import send_test
 from closebell.dispatch.sender import Sender
 from closebell.domain import chain, document, signature
 from closebell.domain.address import parse_networks
+from closebell.domain.asymmetric import PrivateKey, PublicKey
 from closebell.domain.event import Envelope, InvoiceData, body_for_call
-from closebell.domain.signature import Secret, SignatureStyle
+from closebell.domain.signature import Secret, SignatureStyle, verify_standard
 from closebell.receiver import ChainBroken
-from closebell.testing import an_endpoint
+from closebell.testing import a_vault, an_endpoint, stored_secret
 from docs.conftest import program
 from receiving import Call, receiving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
 SECRET = Secret.parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 CALL_ID = "622b5b33a961750e01db6512"
+STYLES = (SignatureStyle.STANDARD, SignatureStyle.ZENOTI)
 
 
 def blocks(language: str) -> list[str]:
@@ -50,9 +52,9 @@ async def sent_by_test() -> Call:
     async with receiving() as receiver:
         addresses = AddressBook(allowed_networks=parse_networks(["127.0.0.0/8"]), resolve=SystemResolver())
         sender = Sender(clock=SystemClock(), addresses=addresses)
-        endpoint = an_endpoint(url=receiver.url, secrets=(SECRET,), signature_styles=tuple(SignatureStyle))
+        endpoint = an_endpoint(url=receiver.url, secrets=(stored_secret(SECRET),), signature_styles=STYLES)
         try:
-            outcome = await send_test(sender, endpoint, clock=SystemClock(), luck=SystemLuck())
+            outcome = await send_test(sender, endpoint, vault=a_vault(), clock=SystemClock(), luck=SystemLuck())
         finally:
             await sender.close()
         assert outcome.error is None
@@ -70,7 +72,7 @@ def signed(body: bytes, *, at: datetime | None = None) -> dict[str, str]:
         at=at or SystemClock().now(),
         body=body,
         secrets=[SECRET],
-        styles=list(SignatureStyle),
+        styles=STYLES,
     )
 
 
@@ -94,8 +96,10 @@ def feed_url() -> Iterator[str]:
         "event_id": json.loads(stored)["event_id"],
         "event_type": "Invoice.Closed",
         "created_at": "2022-03-11T14:22:43.3847040Z",
-        "hash": chain.link(chain.GENESIS, 1, stored).hex(),
+        "hash": chain.link(chain.GENESIS, 1, chain.body_hash(stored)).hex(),
         "previous_hash": chain.GENESIS.hex(),
+        "body_hash": chain.body_hash(stored).hex(),
+        "redacted_at": None,
         "body": stored.decode(),
     }
 
@@ -206,11 +210,46 @@ def test_the_vector_of_the_page() -> None:
         at=datetime.fromtimestamp(int(rows["webhook-timestamp"]), UTC),
         body=rows["body"].encode(),
         secrets=[Secret.parse(rows["secret"])],
-        styles=list(SignatureStyle),
+        styles=STYLES,
     )
 
     assert made == {name: value for name, value in rows.items() if name in made}
     assert len(made) == 4
+
+
+PUBLIC_KEY, ENTRY = re.findall(r"^\| (?:public key|entry in `webhook-signature`) \| `([^`]+)` \|$", PAGE, re.MULTILINE)
+
+
+def test_the_vector_of_the_public_key(page: dict[str, Any]) -> None:
+    rows = dict(re.findall(r"^\| `?([a-z-]+)`? \| `([^`]+)` \|$", PAGE, re.MULTILINE))
+    verify_standard(
+        event_id=rows["webhook-id"],
+        timestamp=rows["webhook-timestamp"],
+        signature=ENTRY,
+        body=rows["body"].encode(),
+        secrets=[],
+        public_keys=[PublicKey.parse(PUBLIC_KEY)],
+        now=datetime.fromtimestamp(int(rows["webhook-timestamp"]), UTC),
+    )
+
+
+def test_with_a_public_key_by_hand(page: dict[str, Any]) -> None:
+    key, other = PrivateKey.generate(b"k" * 32), PrivateKey.generate(b"o" * 32)
+    now = SystemClock().now()
+
+    def call(*keys: PrivateKey, at: datetime = now) -> dict[str, str]:
+        return signature.headers(
+            event_id="e1", at=at, body=b"{}", secrets=[], styles=[SignatureStyle.ED25519], private_keys=keys
+        )
+
+    is_signed_by = page["is_signed_by"]
+    assert is_signed_by(key.public_key, b"{}", call(key))
+    assert is_signed_by(key.public_key, b"{}", call(other, key))
+    assert not is_signed_by(key.public_key, b"{}", call(other))
+    assert not is_signed_by(key.public_key, b"{ }", call(key))
+    assert not is_signed_by(key.public_key, b"{}", call(key, at=now - timedelta(minutes=6)))
+    assert not is_signed_by(key.public_key, b"{}", {"webhook-signature": "v1a,===="})
+    assert not is_signed_by(key.public_key, b"{}", {})
 
 
 def test_the_handler_applies_once_and_refuses_what_is_not_ours(page: dict[str, Any]) -> None:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closebell.domain.chain import GENESIS, link
+from closebell.domain.chain import GENESIS, body_hash, link
 
-EVENTS = st.tuples(st.binary(min_size=32, max_size=32), st.integers(0, 2**63 - 1), st.binary(max_size=200))
+HASHES = st.binary(min_size=32, max_size=32)
+EVENTS = st.tuples(HASHES, st.integers(0, 2**63 - 1), HASHES)
 
 
 def test_genesis_is_32_zero_bytes() -> None:
@@ -17,15 +18,20 @@ def test_genesis_is_32_zero_bytes() -> None:
 
 
 @given(event=EVENTS)
-def test_a_link_is_sha256_over_hash_big_endian_sequence_and_body(event: tuple[bytes, int, bytes]) -> None:
-    previous, sequence, body = event
+def test_a_link_is_sha256_over_hash_big_endian_sequence_and_bodys_hash(event: tuple[bytes, int, bytes]) -> None:
+    previous, sequence, hash_of_body = event
 
     by_hand = hashlib.sha256()
     by_hand.update(previous)
     by_hand.update(struct.pack(">Q", sequence))
-    by_hand.update(body)
+    by_hand.update(hash_of_body)
 
-    assert link(previous, sequence, body) == by_hand.digest()
+    assert link(previous, sequence, hash_of_body) == by_hand.digest()
+
+
+@given(body=st.binary(max_size=200))
+def test_the_hash_of_a_body_is_sha256_over_its_bytes(body: bytes) -> None:
+    assert body_hash(body) == hashlib.sha256(body).digest()
 
 
 @given(one=EVENTS, other=EVENTS)
@@ -33,7 +39,9 @@ def test_different_events_have_different_links(one: tuple[bytes, int, bytes], ot
     assert (link(*one) == link(*other)) == (one == other)
 
 
-@pytest.mark.parametrize("previous", [b"", bytes(31), bytes(33)])
-def test_a_previous_hash_of_another_length_is_our_mistake(previous: bytes) -> None:
-    with pytest.raises(ValueError, match="32 bytes"):
-        link(previous, 1, b"{}")
+@pytest.mark.parametrize("digest", [b"", bytes(31), bytes(33)])
+def test_a_hash_of_another_length_is_our_mistake(digest: bytes) -> None:
+    with pytest.raises(ValueError, match="A previous hash is 32 bytes"):
+        link(digest, 1, bytes(32))
+    with pytest.raises(ValueError, match="A body's hash is 32 bytes"):
+        link(bytes(32), 1, digest)

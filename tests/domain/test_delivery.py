@@ -18,6 +18,7 @@ from closebell.domain.delivery import (
     Exhausted,
     Fault,
     Outcome,
+    StillDelivered,
     decide,
     explain_status,
     is_success,
@@ -41,9 +42,18 @@ def decided(
     failures: int = 0,
     policy: RetryPolicy = RetryPolicy.STANDARD,
     luck: float = 0.5,
+    attempts_before: int = 0,
+    was_delivered: bool = False,
 ) -> Decision:
     return decide(
-        outcome, attempt_number=attempt_number, consecutive_failures=failures, policy=policy, luck=luck, now=NOON
+        outcome,
+        attempt_number=attempt_number,
+        consecutive_failures=failures,
+        policy=policy,
+        luck=luck,
+        now=NOON,
+        attempts_before=attempts_before,
+        was_delivered=was_delivered,
     )
 
 
@@ -172,3 +182,24 @@ def test_decisions_depend_on_what_they_are_told_and_on_nothing_else() -> None:
         now=NOON + timedelta(hours=1),
     )
     assert later.verdict == DueAgain(at=NOON + timedelta(hours=1, seconds=45))
+
+
+@pytest.mark.parametrize("policy", RetryPolicy)
+def test_retries_are_counted_anew_once_it_is_sent_again(policy: RetryPolicy) -> None:
+    last = policy.attempts_max
+    for number in range(1, last):
+        anew = decided(failed(), attempt_number=last + number, attempts_before=last, policy=policy)
+        assert anew == decided(failed(), attempt_number=number, policy=policy)
+    ended = decided(failed(), attempt_number=2 * last, attempts_before=last, policy=policy)
+    assert ended.verdict == Exhausted(reason=f"Attempt {2 * last} was the last and failed: It failed.")
+
+
+def test_what_was_delivered_stays_delivered_however_sending_it_again_ends() -> None:
+    waits = decided(failed(), attempt_number=2, attempts_before=1, was_delivered=True)
+    assert isinstance(waits.verdict, DueAgain)
+    ended = decided(failed(), attempt_number=13, attempts_before=1, was_delivered=True, failures=19)
+    assert ended.state is DeliveryState.DELIVERED
+    assert ended.verdict == StillDelivered(
+        reason="It had been delivered before it was sent again. Attempt 13 was the last and failed: It failed."
+    )
+    assert ended.deactivate is not None, "the endpoint fails all the same"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closebell.domain.identifiers import guid, object_id
+from closebell.domain.identifiers import guid, object_id, object_id_floor
 from closebell.errors import InvalidInput
 
 
@@ -31,3 +31,9 @@ def test_object_ids_sort_by_time(first: int, second: int, entropy: bytes) -> Non
     earlier, later = sorted([first, second])
     assert len(object_id(at_s=first, entropy=entropy)) == 24
     assert object_id(at_s=earlier, entropy=entropy) <= object_id(at_s=later, entropy=entropy)
+
+
+@given(first=st.integers(0, 2**32 - 1), second=st.integers(-5, 2**32 + 5), entropy=st.binary(min_size=8, max_size=8))
+def test_a_floor_parts_earlier_object_ids_from_later_ones(first: int, second: int, entropy: bytes) -> None:
+    made = object_id(at_s=first, entropy=entropy)
+    assert (made > object_id_floor(second)) == (first >= second)

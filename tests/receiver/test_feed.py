@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -28,6 +29,7 @@ from closebell.receiver import (
     SqliteInbox,
     stored_body,
     verify_chain,
+    verify_redactions,
 )
 
 API_KEY = "ab" * 32
@@ -50,7 +52,8 @@ def items(count: int) -> list[dict[str, Any]]:
     made, previous = [], chain.GENESIS
     for sequence in range(1, count + 1):
         body = envelope(sequence)
-        linked = chain.link(previous, sequence, body.encode())
+        hashed = chain.body_hash(body.encode())
+        linked = chain.link(previous, sequence, hashed)
         made.append(
             {
                 "sequence": sequence,
@@ -59,6 +62,8 @@ def items(count: int) -> list[dict[str, Any]]:
                 "created_at": "2022-03-11T14:22:43.3847049Z",
                 "hash": linked.hex(),
                 "previous_hash": previous.hex(),
+                "body_hash": hashed.hex(),
+                "redacted_at": None,
                 "body": body,
             }
         )
@@ -209,6 +214,10 @@ TWO = items(2)[1]
         page([ONE], next_after=1).replace(b'"next_after": 1', b'"next_after": 1e999999999'),
         page([ONE | {"hash": "ab"}], next_after=1),
         page([ONE | {"hash": None}], next_after=1),
+        page([ONE | {"body_hash": "ab"}], next_after=1),
+        page([ONE | {"redacted_at": "yesterday"}], next_after=1),
+        page([ONE | {"body": None}], next_after=1),
+        page([ONE | {"body": None, "redacted_at": AT.isoformat(), "event_id": 1}], next_after=1),
         page([ONE | {"body": {}}], next_after=1),
         page([ONE | {"body": "{}"}], next_after=1),
         page([ONE | {"body": "\ud800"}], next_after=1),
@@ -242,6 +251,7 @@ def test_a_chain_that_is_whole() -> None:
 ALTERATIONS: dict[str, Callable[[list[FeedEvent]], list[FeedEvent]]] = {
     "altered body": lambda e: [*e[:3], replace(e[3], body=e[3].body.replace(b":4}", b":5}")), *e[4:]],
     "altered sequence": lambda e: [*e[:3], replace(e[3], sequence=44), *e[4:]],
+    "altered hash of a body": lambda e: [*e[:3], replace(e[3], body_hash=bytes(32)), *e[4:]],
     "altered hash": lambda e: [*e[:3], replace(e[3], hash=bytes(32)), *e[4:]],
     "altered link": lambda e: [*e[:3], replace(e[3], previous_hash=bytes(32)), *e[4:]],
     "removed": lambda e: [*e[:3], *e[4:]],
@@ -265,6 +275,51 @@ def test_a_removed_first_event_is_noticed() -> None:
     with pytest.raises(ChainBroken) as broken:
         verify_chain(pulled(3)[1:])
     assert broken.value.sequence == 2
+
+
+def with_erasure(hash_told: str) -> list[FeedEvent]:
+    """Four events; the guest of the second was erased, and the fourth says what stands there now."""
+    events = pulled(3)
+    told = {"guest_id": "g", "redacted_events": [{"sequence": Decimal(2), "redacted_body_hash": hash_told}]}
+    redacted = replace(events[1], body=REDACTED, redacted_at=AT)
+    erased = replace(events[2], sequence=4, event_type="Guest.Erased", data=told)
+    return [events[0], redacted, events[2], erased]
+
+
+REDACTED = envelope(2).replace("Zoë", "").encode()
+
+
+def test_a_body_from_which_a_guest_was_erased_is_proved_by_what_was_told() -> None:
+    events = with_erasure(chain.body_hash(REDACTED).hex())
+    verify_redactions(events)
+    assert verify_chain(events[:3]) == events[2].hash, "the links hold whatever became of the body"
+    gone = replace(events[1], body=b"", data={})
+    verify_redactions([events[0], gone, events[2]])
+    assert verify_chain([events[0], gone, events[2]]) == events[2].hash
+
+
+@pytest.mark.parametrize("told", [chain.body_hash(b"another").hex(), "", "nothing"])
+def test_a_redacted_body_that_nobody_told_of_is_named(told: str) -> None:
+    events = with_erasure(told)
+    for some in (events, events[:3]):
+        with pytest.raises(ChainBroken, match=r"Guest\.Erased") as broken:
+            verify_redactions(some)
+        assert broken.value.sequence == 2
+
+
+def test_an_erasure_that_says_nothing_is_named() -> None:
+    events = with_erasure("")
+    with pytest.raises(ChainBroken, match="does not say") as broken:
+        verify_redactions([*events[:3], replace(events[3], data={})])
+    assert broken.value.sequence == 4
+
+
+def test_an_event_without_a_body_is_read_by_what_stands_beside_it() -> None:
+    item = ONE | {"body": None, "redacted_at": "2026-01-05T12:00:00Z"}
+    (event,) = answering(page([item], next_after=1)).page(after=0).events
+    assert (event.event_id, event.event_type, event.body, event.data) == (ONE["event_id"], "Invoice.Closed", b"", {})
+    assert event.timestamp == datetime(2022, 3, 11, 14, 22, 43, 384704, tzinfo=UTC)
+    assert event.redacted_at == datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 # What the application does, as docs/webhooks.md tells it.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import closebell.receiver
 from closebell.clock import SystemClock
 from closebell.domain import signature
+from closebell.domain.asymmetric import PrivateKey
 from closebell.errors import InvalidInput
 from closebell.receiver import (
     EventMalformed,
@@ -168,3 +169,85 @@ def test_it_needs_the_standard_library_only() -> None:
     program = f"import sys; sys.path.insert(0, {str(source)!r}); import closebell.receiver"
 
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, timeout=30)
+
+
+# --- public keys ---
+
+KEY, NEW_KEY = PrivateKey.generate(b"k" * 32), PrivateKey.generate(b"n" * 32)
+
+
+def signed_with(*keys: PrivateKey, secrets: tuple[Secret, ...] = ()) -> dict[str, str]:
+    styles = {SignatureStyle.ED25519, *({STANDARD} if secrets else ())}
+    return signature.headers(
+        event_id=EVENT_ID, at=AT, body=BODY, secrets=secrets, styles=styles, private_keys=list(keys)
+    )
+
+
+def test_a_public_key_verifies_and_so_does_either_during_a_rotation() -> None:
+    made = signed_with(NEW_KEY, KEY)
+    for keys in (KEY.public_key, NEW_KEY.public_key, [KEY.public_key, NEW_KEY.public_key]):
+        assert Receiver(keys).verify(BODY, made, now=AT).event_id == EVENT_ID
+
+
+def test_a_public_key_and_a_secret_may_be_given_together() -> None:
+    both = Receiver([TEXT, KEY.public_key])
+    assert both.verify(BODY, signed_with(KEY), now=AT).event_id == EVENT_ID
+    assert both.verify(BODY, signed(), now=AT).event_id == EVENT_ID
+
+
+@pytest.mark.parametrize("body", [BODY + b" ", BODY.replace(b"Closed", b"Opened")])
+def test_a_public_key_refuses_another_body(body: bytes) -> None:
+    with pytest.raises(SignatureMismatch):
+        Receiver(KEY.public_key).verify(body, signed_with(KEY), now=AT)
+
+
+def test_a_public_key_refuses_another_sender_and_a_replay() -> None:
+    with pytest.raises(SignatureMismatch):
+        Receiver(KEY.public_key).verify(BODY, signed_with(NEW_KEY), now=AT)
+    with pytest.raises(SignatureStale):
+        Receiver(KEY.public_key).verify(BODY, signed_with(KEY), now=AT + timedelta(minutes=6))
+
+
+def test_who_has_the_public_key_alone_takes_no_signature_that_needs_none() -> None:
+    # The contract's signature, and one by a secret, must not be a way around the key.
+    with pytest.raises(SignatureMismatch):
+        Receiver(KEY.public_key).verify(BODY, signed(), now=AT)
+    with pytest.raises(SignatureMismatch):
+        Receiver(KEY.public_key).verify(BODY, signed([ZENOTI]), now=AT)
+    only = Receiver([TEXT, KEY.public_key], styles=[SignatureStyle.ED25519])
+    with pytest.raises(SignatureRefused):
+        only.verify(BODY, signed(), now=AT)
+    assert only.verify(BODY, signed_with(KEY), now=AT).event_id == EVENT_ID
+
+
+def test_a_malformed_public_key_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="whpk_"):
+        Receiver("whpk_AAAA")
+
+
+WITHOUT_CRYPTOGRAPHY = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "cryptography":
+            raise ImportError(name)
+sys.meta_path.insert(0, Absent())
+from datetime import datetime, timezone
+from closebell.receiver import Receiver, Secret
+from closebell.domain import signature
+body, at = sys.argv[1].encode(), datetime(2026, 1, 5, tzinfo=timezone.utc)
+secrets = [Secret.parse(sys.argv[3])]
+made = signature.headers(event_id=sys.argv[2], at=at, body=body, secrets=secrets, styles=["standard"])
+print(Receiver(sys.argv[3]).verify(body, made, now=at).event_id)
+try:
+    Receiver(sys.argv[4])
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_who_shares_a_secret_needs_no_cryptography() -> None:
+    command = [sys.executable, "-c", WITHOUT_CRYPTOGRAPHY, BODY.decode(), EVENT_ID, TEXT, KEY.public_key]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert said[0] == EVENT_ID
+    assert said[1].startswith("cryptography")

@@ -43,8 +43,9 @@ def _fill(connection: Connection) -> None:
         close_sequence=1,
         center_id=closed.centre.id,
         body=b'{"told": true}',
-        listeners=0,
+        listeners=(),
         created_at=NOON,
+        guest_id=None if closed.guest is None else closed.guest.id,
     )
     events.append(connection, events.lock_head(connection), [told])
 

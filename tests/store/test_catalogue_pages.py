@@ -18,7 +18,7 @@ from closebell.store.catalogue_pages import Found, Slice
 from closebell.store.unit import Database
 from closebell.testing import NOON
 from closebell.usecase.import_records import decode, import_records
-from store.test_plans import plans
+from planning import plans
 
 ALL = Slice(limit=100)
 CENTRE = examples.CENTER_ID

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from closebell.domain.invoice import Invoice
 from closebell.domain.period import Period
@@ -18,6 +17,8 @@ from closebell.store import invoice_index, reports
 from closebell.store.invoice_index import InvoiceState, Wanted
 from closebell.store.unit import Database
 from closebell.testing import NOON, a_centre, a_guest, a_payment, an_invoice, guid_of, put
+from planning import plans
+from planning import scanned as scanned_tables
 
 BIG = {"invoices", "invoice_lines", "appointments", "transactions", "employee_tips"}
 JANUARY = Period(date(2026, 1, 1), date(2026, 1, 31))
@@ -80,37 +81,9 @@ def _invoice(number: int) -> Invoice:
     )
 
 
-@contextmanager
-def noted(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
-    """Every statement that is sent meanwhile, with its parameters."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_others: Any) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(connection, "before_cursor_execute", note)
-
-
-def plans(connection: Connection, work: Callable[[Connection], Any]) -> list[str]:
-    """How the engine carries out each statement of `work`."""
-    with noted(connection) as sent:
-        work(connection)
-    explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
-    return [
-        "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters))
-        for statement, parameters in sent
-    ]
-
-
 def scanned(plan: str) -> set[str]:
-    """The tables that a plan looks at from one end to the other, by themselves or along an index."""
-    whole = re.findall(r"^SCAN (\w+)", plan, re.MULTILINE) + re.findall(r"Seq Scan on (\w+)", plan)
-    along = re.findall(r"Index (?:Only )?Scan (?:Backward )?using \w+ on (\w+) (?!.*\n\s*Index Cond)", plan)
-    return BIG & {*whole, *along}
+    """The large tables that a plan looks at from one end to the other."""
+    return BIG & scanned_tables(plan)
 
 
 def test_scans_are_recognised() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import Connection
 
@@ -53,7 +55,12 @@ async def test_it_goes_on_where_it_stopped(database: Database, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ('SET body = \'{"id":"x"}\'', "event 3 was altered: its body or its hash"),
+        ('SET body = \'{"id":"x"}\'', "event 3 was altered: its body is not what was told"),
+        ("SET body = ''", "event 3 was emptied by hand: only the bodies up to event 0 have been old enough"),
+        ("SET body = '', redacted_at = 1", "event 3 was emptied by hand: only the bodies up to event 0"),
+        ("SET redacted_at = 1", "event 3 was altered: its body was replaced, and no Guest.Erased tells of it"),
+        ("SET body_hash = hash", "event 3 was altered: its hash or the hash of its body"),
+        ("SET guest_id = NULL", "event 3 was altered: its guest_id is None"),
         ("SET event_id = '0123456789abcdef01234567'", "event 3 was altered: its event_id is 0123456789abcdef01234567"),
         ("SET event_type = 'Guest.Created'", "event 3 was altered: its event_type is Guest.Created"),
         ("SET created_at = created_at + 1", "event 3 was altered: its created_at is 2026"),
@@ -64,9 +71,8 @@ async def test_it_goes_on_where_it_stopped(database: Database, monkeypatch: pyte
 )
 async def test_every_column_that_is_flipped_is_found(database: Database, change: str, problem: str) -> None:
     await database.write(_closes)
-    binary = change.replace("'{", "CAST('{").replace(
-        "}'", "}' AS BYTEA)" if database.engine_name == "postgresql" else "}' AS BLOB)"
-    )
+    blob = "BYTEA" if database.engine_name == "postgresql" else "BLOB"
+    binary = re.sub(r"body = ('[^']*')", rf"body = CAST(\1 AS {blob})", change)
 
     await database.write(tamper, f"UPDATE events {binary} WHERE sequence = 3")
     found = await _audited(database)
@@ -81,7 +87,7 @@ async def test_a_body_that_was_edited_by_hand_is_found(database: Database) -> No
         pytest.skip("PostgreSQL takes nothing but bytes")
     await database.write(_closes)
     await database.write(tamper, "UPDATE events SET body = replace(body, '488', '1') WHERE sequence = 3")
-    assert (await _audited(database)).problem.startswith("event 3 was altered: its body or its hash")
+    assert (await _audited(database)).problem.startswith("event 3 was altered: its body is not what was told")
 
 
 async def test_an_event_that_was_made_a_closing_is_found(database: Database) -> None:

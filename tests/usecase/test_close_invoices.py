@@ -24,6 +24,7 @@ from closebell.testing import (
     FixedClock,
     SeededLuck,
     a_centre,
+    a_guest,
     a_paid_invoice,
     a_payment,
     a_tip,
@@ -73,7 +74,9 @@ async def test_a_close_numbers_freezes_and_tells(database: Database) -> None:
         invoice.id,
         invoice.centre.id,
     )
-    assert event.hash == chain.link(chain.GENESIS, 1, event.body)
+    assert event.body_hash == chain.body_hash(event.body)
+    assert event.hash == chain.link(chain.GENESIS, 1, event.body_hash)
+    assert event.guest_id == a_guest().id
     told = msgspec.json.decode(event.body)["data"]["invoice"]
     assert (told["id"], told["receipt_number"], told["is_closed"]) == (invoice.id, "R2650", True)
     (delivery,) = await database.read(_rows, "deliveries")

@@ -26,7 +26,8 @@ async def test_pages_follow_each_other_without_gaps_and_link(database: Database)
     previous = chain.GENESIS
     for event in found:
         assert event.previous_hash == previous
-        assert event.hash == chain.link(previous, event.sequence, event.body)
+        assert event.hash == chain.link(previous, event.sequence, event.body_hash)
+        assert event.body_hash == chain.body_hash(event.body or b"")
         assert await database.read(read_event, event.event_id) == event
         previous = event.hash
 

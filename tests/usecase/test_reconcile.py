@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Connection, delete, insert, update
 
+from closebell.domain.caller import OPERATOR
 from closebell.domain.endpoint import EndpointState
 from closebell.domain.event import EVENT_TYPES, PAYMENTS_ADDED, PAYMENTS_DELETED, payments_changed
 from closebell.domain.guest_shapes import GuestRequest, PersonalInfoShape
@@ -93,7 +94,7 @@ def _tell_of_payments(connection: Connection, event_type: str, clock: FixedClock
             )
         ]
 
-    announce(connection, news, clock=clock, luck=luck)
+    announce(connection, news, caller=OPERATOR, clock=clock, luck=luck)
 
 
 async def test_a_deleted_endpoint_without_deliveries_in_the_period_is_left_out(database: Database) -> None:

@@ -10,8 +10,11 @@ from closebell.api import (
     card_sales,
     close_check,
     concessions,
+    endpoint_secrets,
     endpoints,
+    erasures,
     event_types,
+    failure_log,
     feed,
     groups,
     guests,
@@ -27,6 +30,7 @@ from closebell.api import (
     online_payments,
     payments,
     places,
+    recoveries,
     refunds,
     reports,
     sale_edits,
@@ -58,10 +62,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *refunds.OPERATIONS,
     *legacy.OPERATIONS,
     *guests.OPERATIONS,
+    *erasures.OPERATIONS,
     *holdings.OPERATIONS,
     *places.OPERATIONS,
     *reports.OPERATIONS,
     *endpoints.OPERATIONS,
+    *failure_log.OPERATIONS,
+    *endpoint_secrets.OPERATIONS,
+    *recoveries.OPERATIONS,
     *feed.OPERATIONS,
     *event_types.OPERATIONS,
     *administration.OPERATIONS,
@@ -71,3 +79,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *health.OPERATIONS,
 )
 """A new route is registered and documented by being here."""
+
+
+def operations_of(role: str) -> tuple[Operation, ...]:
+    """What a process of this role answers: one that only delivers is asked how it is, and nothing else."""
+    return health.WATCHED if role == "dispatch" else OPERATIONS

@@ -8,6 +8,7 @@ batch starts beside the first once it is full or its oldest call has waited BATC
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -19,6 +20,7 @@ from closebell.errors import ClosebellError, Unavailable
 from closebell.store.deliveries import LeaseOffer
 from closebell.store.unit import Database
 from closebell.store.wake import Wake
+from closebell.tracing.spans import Kind, Span, Tracer, Untraced
 from closebell.usecase.close_invoices import CloseCommand, Closed, CloseReport, close_invoices
 
 log = structlog.get_logger()
@@ -28,6 +30,8 @@ BATCH_MAX = 128
 
 BATCH_WAIT_S = 0.002
 """How long a call waits for a busy writer before a second one is tried."""
+
+SPAN = "close invoices"
 
 _Call = tuple[CloseCommand, "asyncio.Future[Closed]"]
 
@@ -44,6 +48,7 @@ class CloseDesk:
         clock: Clock,
         luck: Luck,
         observe: Callable[[CloseReport], None] = lambda _report: None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._database = database
         self._dispatcher = dispatcher
@@ -51,6 +56,7 @@ class CloseDesk:
         self._clock = clock
         self._luck = luck
         self._observe = observe
+        self._tracer = tracer or Untraced(luck)
         self._waiting: deque[_Call] = deque()
         self._lines = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,7 +99,8 @@ class CloseDesk:
             self._timer = None
         if self._waiting and self._lines < self._database.writers:
             self._lines += 1
-            task = asyncio.create_task(self._serve(), name="close-desk")
+            # In a context of its own: the calls of many requests share it, and its log lines are of none of them.
+            task = asyncio.create_task(self._serve(), name="close-desk", context=contextvars.Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -130,9 +137,10 @@ class CloseDesk:
         offer = LeaseOffer.NONE if self._dispatcher is None else self._dispatcher.offer(len(commands))
         report = CloseReport(answers=())
         try:
-            report = await self._database.write(
-                close_invoices, commands, clock=self._clock, luck=self._luck, offer=offer
-            )
+            with _span(self._tracer, commands):
+                report = await self._database.write(
+                    close_invoices, commands, clock=self._clock, luck=self._luck, offer=offer
+                )
         finally:
             if self._dispatcher is not None:
                 self._dispatcher.accept(offer, report.deliveries, report.listeners)
@@ -140,6 +148,17 @@ class CloseDesk:
             self._wake.notify()
         self._observe(report)
         return report
+
+
+def _span(tracer: Tracer, commands: Sequence[CloseCommand]) -> Span:
+    """The transaction within the trace of those who asked for it: as its part when it is one, else linked to each."""
+    traces = {one.caller.traceparent for one in commands}
+    parent = next(iter(traces)) if len(traces) == 1 else None
+    links = () if parent is not None else (trace for trace in traces if trace is not None)
+    span = tracer.begin(SPAN, Kind.INTERNAL, parent=parent, links=links)
+    if span.is_recorded:
+        span.note({"closebell.invoices": len(commands)})
+    return span
 
 
 def _answer(future: asyncio.Future[Closed], result: Closed | Exception) -> None:

@@ -27,7 +27,6 @@ from closebell.domain.caller import Role
 from closebell.domain.endpoint import Endpoint
 from closebell.usecase.manage_endpoints import (
     EndpointChanges,
-    EndpointDraft,
     create_endpoint,
     delete_endpoint,
     disable_endpoint,
@@ -36,6 +35,7 @@ from closebell.usecase.manage_endpoints import (
     read_endpoint,
     update_endpoint,
 )
+from closebell.usecase.rotate_secret import EndpointWithSecret
 
 _AT: Final = "/v1/webhook_endpoints/{endpoint_id}"
 
@@ -68,20 +68,15 @@ _ONE: Final = {**examples.ENDPOINT, "error": None}
 async def post_endpoint(request: ApiRequest) -> Answer:
     """Create an endpoint and show its secret, once."""
     said = bodies.decode(await request.payload(), _NEW)
-    draft = EndpointDraft(
-        name=said.name,
-        url=said.url,
-        event_types=tuple(said.event_types),
-        http_method="POST" if said.http_method is None else said.http_method,
-        description=said.description or "",
-        center_ids=tuple(said.center_ids or ()),
-        signature_styles=("standard",) if said.signature_styles is None else tuple(said.signature_styles),
-        policy="standard" if said.policy is None else said.policy,
-        secret=said.secret,
-    )
     service = request.service
     return await request.write(
-        _new, create_endpoint, draft, networks=service.allowed_networks, clock=service.clock, luck=service.luck
+        _new,
+        create_endpoint,
+        said.draft,
+        networks=service.allowed_networks,
+        vault=service.vault,
+        clock=service.clock,
+        luck=service.luck,
     )
 
 
@@ -131,9 +126,12 @@ async def get_endpoint(request: ApiRequest) -> Answer:
         path=_AT,
         tag="Webhook endpoints",
         summary="Change an endpoint",
-        description="What is left out stays as it is. A new URL holds for waiting deliveries too.",
+        description=(
+            "What is left out stays as it is; headers and authorization are replaced as a whole. A new URL holds for "
+            "waiting deliveries too; to another origin, stored headers and authorization must be given again."
+        ),
         body=EndpointChange,
-        body_example={"url": "https://books.example.com/hooks/v2"},
+        body_example={"url": "https://books.example.com/hooks/v2", "headers": {"X-Api-Key": "9b7e"}},
         answer=EndpointAnswer,
         answer_example=_ONE,
         refusals=(404, 413),
@@ -146,17 +144,7 @@ async def patch_endpoint(request: ApiRequest) -> Answer:
     """Change what is mentioned."""
     endpoint_id = guid_in_path(request, "endpoint_id")
     said = bodies.decode(await request.payload(), _CHANGE)
-    changes = EndpointChanges(
-        name=said.name,
-        url=said.url,
-        event_types=_tuple(said.event_types),
-        http_method=said.http_method,
-        description=said.description,
-        center_ids=_tuple(said.center_ids),
-        signature_styles=_tuple(said.signature_styles),
-        policy=said.policy,
-    )
-    return await _updated(request, endpoint_id, changes)
+    return await _updated(request, endpoint_id, said.changes)
 
 
 @operation(
@@ -165,7 +153,7 @@ async def patch_endpoint(request: ApiRequest) -> Answer:
         path=_AT,
         tag="Webhook endpoints",
         summary="Replace an endpoint",
-        description="What is left out gets its default. State, id and secret stay.",
+        description="What is left out gets its default. Id, state and everything secret stay.",
         body=EndpointRequest,
         body_example=examples.ENDPOINT_REQUEST,
         answer=EndpointAnswer,
@@ -180,17 +168,7 @@ async def put_endpoint(request: ApiRequest) -> Answer:
     """Say anew what the endpoint is."""
     endpoint_id = guid_in_path(request, "endpoint_id")
     said = bodies.decode(await request.payload(), _WHOLE)
-    changes = EndpointChanges(
-        name=said.name,
-        url=said.url,
-        event_types=tuple(said.event_types),
-        http_method="POST" if said.http_method is None else said.http_method,
-        description=said.description or "",
-        center_ids=tuple(said.center_ids or ()),
-        signature_styles=("standard",) if said.signature_styles is None else tuple(said.signature_styles),
-        policy="standard" if said.policy is None else said.policy,
-    )
-    return await _updated(request, endpoint_id, changes)
+    return await _updated(request, endpoint_id, said.changes)
 
 
 @operation(
@@ -223,7 +201,8 @@ async def remove_endpoint(request: ApiRequest) -> Answer:
         path=f"{_AT}/enable",
         tag="Webhook endpoints",
         summary="Enable an endpoint",
-        description="Its failures are forgotten, and what was held for it is sent.",
+        description="Its failures are forgotten, and what was held for it is sent. If it recovers when enabled, what "
+        "was exhausted since its last success is sent again.",
         answer=EndpointAnswer,
         answer_example=_ONE,
         refusals=(404,),
@@ -235,7 +214,8 @@ async def remove_endpoint(request: ApiRequest) -> Answer:
 async def enable(request: ApiRequest) -> Answer:
     """Send to it again."""
     endpoint_id = guid_in_path(request, "endpoint_id")
-    return await request.write(_one, enable_endpoint, endpoint_id, clock=request.service.clock)
+    service = request.service
+    return await request.write(_one, enable_endpoint, endpoint_id, clock=service.clock, luck=service.luck)
 
 
 @operation(
@@ -279,7 +259,7 @@ async def probe_endpoint(request: ApiRequest) -> Answer:
     endpoint_id = guid_in_path(request, "endpoint_id")
     service = request.service
     endpoint = await service.database.read(read_endpoint, endpoint_id, clock=service.clock)
-    outcome = await send_test(service.sender, endpoint, clock=service.clock, luck=service.luck)
+    outcome = await send_test(service.sender, endpoint, vault=service.vault, clock=service.clock, luck=service.luck)
     return Answer.of(
         EndpointTested(
             is_delivered=outcome.error is None,
@@ -295,22 +275,25 @@ async def probe_endpoint(request: ApiRequest) -> Answer:
 async def _updated(request: ApiRequest, endpoint_id: str, changes: EndpointChanges) -> Answer:
     service = request.service
     endpoint = await service.database.write(
-        update_endpoint, endpoint_id, changes, networks=service.allowed_networks, clock=service.clock
+        update_endpoint,
+        endpoint_id,
+        changes,
+        networks=service.allowed_networks,
+        vault=service.vault,
+        clock=service.clock,
+        luck=service.luck,
     )
     service.endpoints_changed()
     return Answer.of(answer(endpoint))
 
 
-def _new(endpoint: Endpoint) -> Answer:
-    return Answer.of(answer(endpoint, secret=endpoint.secrets[0].reveal()), status=201)
+def _new(made: EndpointWithSecret) -> Answer:
+    assert made.secret is not None, "every endpoint begins with a secret"
+    return Answer.of(answer(made.endpoint, secret=made.secret.reveal()), status=201)
 
 
 def _one(endpoint: Endpoint) -> Answer:
     return Answer.of(answer(endpoint))
-
-
-def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else tuple(values)
 
 
 OPERATIONS: Final[tuple[Operation, ...]] = (

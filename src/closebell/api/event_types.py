@@ -14,7 +14,7 @@ from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.json_schema import standing_alone
 from closebell.api.routing import Doc, Operation, operation
 from closebell.domain import event
-from closebell.domain.event import Envelope, InvoiceData, PaymentsData
+from closebell.domain.event import Envelope, ErasureData, InvoiceData, PaymentsData
 from closebell.domain.guest_document import GuestData
 
 
@@ -70,6 +70,13 @@ EVENT_TYPES: Final = (
         description="Something new is known of a guest; `data` is the whole guest as they are now.",
         envelope=Envelope[GuestData],
         sample=samples.GUEST_UPDATED,
+    ),
+    EventType(
+        name=event.GUEST_ERASED,
+        description="A guest was erased, and so must what you hold of them: all endpoints that ask for it are told, "
+        "whatever their centres; `data.redacted_events` are the events whose bodies no longer name the guest.",
+        envelope=Envelope[ErasureData],
+        sample=samples.GUEST_ERASED,
     ),
 )
 """Every type that an endpoint can listen to, in the order in which the documentation tells of them."""

@@ -13,11 +13,13 @@ from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.queries import object_id, query_of
 from closebell.api.routing import Doc, Operation, Query, operation
 from closebell.api.service import Service
+from closebell.domain.caller import Role
 from closebell.store.delivery_log import DeliveryFilter, DeliveryRecord
 from closebell.store.events import StoredEvent
 from closebell.store.wake import moved
 from closebell.usecase.read_deliveries import STATES, read_deliveries, read_delivery
 from closebell.usecase.read_feed import FeedPage, read_event, read_feed
+from closebell.usecase.resend_delivery import resend_delivery
 
 EVENTS_MAX: Final = 1_000
 """Events on one page of the feed."""
@@ -30,7 +32,11 @@ PAGE: Final = 100
 
 
 class EventDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as it stands in the feed; `body` is the stored text, byte for byte, and the hashes prove its place."""
+    """An event as it stands in the feed; `body` is the stored text, byte for byte, and the hashes prove its place.
+
+    `body_hash` is that of the body as it was told. Since `redacted_at`, if it is not null, the body is another one:
+    null when it is not kept any more, or one from which a guest was erased.
+    """
 
     sequence: int
     event_id: str
@@ -38,7 +44,9 @@ class EventDocument(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     hash: str
     previous_hash: str
-    body: str
+    body_hash: str
+    redacted_at: datetime | None
+    body: str | None
 
 
 class EventsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +113,8 @@ class DeliveryAnswer(DeliveryDocument, frozen=True, kw_only=True):
         path="/v1/events",
         tag="Events",
         summary="Read the feed",
-        description="What no webhook brought can be read here: every event, in order, with the bytes that were sent.",
+        description="What no webhook brought can be read here: every event, in order, with the bytes that were sent, "
+        "as long as they are kept.",
         query=(
             Query(
                 name="after",
@@ -266,6 +275,31 @@ async def get_delivery(request: ApiRequest) -> Answer:
     return Answer.of(DeliveryAnswer(**_delivery(await request.service.database.read(read_delivery, delivery_id))))
 
 
+@operation(
+    Doc(
+        method="POST",
+        path="/v1/deliveries/{delivery_id}/resend",
+        tag="Deliveries",
+        summary="Send a delivery again",
+        description="Due now, whatever came of it so far: its retries are counted anew, its attempts numbered on.",
+        answer=DeliveryAnswer,
+        answer_example={**examples.DELIVERY, **examples.RESENT, "error": None},
+        refusals=(404, 409),
+        is_extension=True,
+        role=Role.ADMIN,
+        needs_every_center=True,
+    )
+)
+async def post_resend(request: ApiRequest) -> Answer:
+    """Send a delivery again."""
+    delivery_id = object_id(request.named("delivery_id"), field="delivery_id")
+    return await request.write(_resent, resend_delivery, delivery_id, clock=request.service.clock)
+
+
+def _resent(delivery: DeliveryRecord) -> Answer:
+    return Answer.of(DeliveryAnswer(**_delivery(delivery)))
+
+
 def _event(event: StoredEvent) -> dict[str, Any]:
     return {
         "sequence": event.sequence,
@@ -274,7 +308,9 @@ def _event(event: StoredEvent) -> dict[str, Any]:
         "created_at": event.created_at,
         "hash": event.hash.hex(),
         "previous_hash": event.previous_hash.hex(),
-        "body": event.body.decode(),
+        "body_hash": event.body_hash.hex(),
+        "redacted_at": event.redacted_at,
+        "body": None if event.body is None else event.body.decode(),
     }
 
 
@@ -306,4 +342,4 @@ def _delivery(delivery: DeliveryRecord) -> dict[str, Any]:
     }
 
 
-OPERATIONS: Final[tuple[Operation, ...]] = (get_events, get_event, get_deliveries, get_delivery)
+OPERATIONS: Final[tuple[Operation, ...]] = (get_events, get_event, get_deliveries, get_delivery, post_resend)

@@ -46,7 +46,8 @@ async def get_health(request: ApiRequest) -> Answer:  # noqa: ARG001  # every ha
         path="/readyz",
         tag="Health",
         summary="Can it work?",
-        description="The database answers, and its schema is the one this release was written for.",
+        description="The database answers, its schema is the one this release was written for, and where the process "
+        "delivers, its dispatcher is alive.",
         answer=HealthAnswer,
         answer_example={"status": "ok", "error": None},
         is_extension=True,
@@ -54,7 +55,9 @@ async def get_health(request: ApiRequest) -> Answer:  # noqa: ARG001  # every ha
     )
 )
 async def get_readiness(request: ApiRequest) -> Answer:
-    """The database answers and its schema is current."""
+    """The database answers, its schema is current, and nothing that this process is for has ended."""
+    if not request.service.is_delivering():
+        raise Unavailable("the dispatcher has ended; the process ends too, and must be started again")
     try:
         ready = await request.service.database.read(is_current)
     except ClosebellError:
@@ -79,7 +82,8 @@ async def get_readiness(request: ApiRequest) -> Answer:
     )
 )
 async def get_metrics(request: ApiRequest) -> Answer:
-    """The counters, as Prometheus reads them."""
+    """The metrics, as Prometheus reads them."""
+    await request.service.backlog.look()
     return Answer(request.service.metrics.text(), media_type=metrics.MEDIA_TYPE)
 
 
@@ -98,4 +102,6 @@ async def get_openapi(request: ApiRequest) -> Answer:
     return Answer(request.service.openapi)
 
 
+WATCHED: Final[tuple[Operation, ...]] = (get_health, get_readiness, get_metrics)
+"""What a process answers that only delivers."""
 OPERATIONS: Final[tuple[Operation, ...]] = (get_health, get_readiness, get_metrics, get_openapi)

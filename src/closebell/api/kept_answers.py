@@ -162,7 +162,7 @@ async def _kept(service: Service, errand: Errand, answer: Answer, *, is_done: bo
         given = await service.database.write(keep, errand.call, form, is_done=is_done, now=service.clock.now())
     except Unavailable as error:
         # What was done is done, and is told; a repeat will have to find out by itself.
-        log.warning("answer.not_kept", route=errand.call.route, reason=str(error))
+        log.warning("answer.not_kept", route=errand.call.route, error=str(error))
         return answer
     return answer if given == form else _answer(given)
 

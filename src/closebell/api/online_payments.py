@@ -14,6 +14,7 @@ from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.problems import ErrorShape, Problem
 from closebell.api.queries import guid_in_path
 from closebell.api.routing import Doc, Operation, operation
+from closebell.domain.caller import OPERATOR, Caller
 from closebell.domain.identifiers import NO_GUID
 from closebell.domain.intake_values import NAME_LENGTH, optional_guid, text
 from closebell.domain.invoice import TransactionState
@@ -191,7 +192,7 @@ async def _begun(request: ApiRequest, command: OnlineCommand) -> Answer:
     if begun.request is None:
         assert begun.token is not None, "without a card there is a page"
         return Answer.of(_waiting(request, begun, begun.token))
-    return await charged(request, command.invoice_id, begun.request)
+    return await charged(request, command.invoice_id, begun.request, caller=command.caller)
 
 
 def _waiting(request: ApiRequest, begun: Begun, token: Token) -> OnlineAnswer:
@@ -203,12 +204,18 @@ def _waiting(request: ApiRequest, begun: Begun, token: Token) -> OnlineAnswer:
     )
 
 
-async def charged(request: ApiRequest, invoice_id: str, asked: ChargeRequest) -> Answer:
+async def charged(request: ApiRequest, invoice_id: str, asked: ChargeRequest, *, caller: Caller = OPERATOR) -> Answer:
     """Ask the processor for what is pending, write down what it says, and answer that."""
     service = request.service
     said = await service.cards.charge(asked)
     recorded = await service.database.write(
-        record_charge, invoice_id, asked.transaction_id, said, clock=service.clock, luck=service.luck
+        record_charge,
+        invoice_id,
+        asked.transaction_id,
+        said,
+        caller=caller,
+        clock=service.clock,
+        luck=service.luck,
     )
     service.told()
     if recorded.is_orphan:

@@ -39,7 +39,8 @@ _SAID: Final = {
     422: "More was asked for than a page holds.",
     429: "More calls, or wrong passwords, than are allowed in a while. Retry-After says when to try again.",
     500: "Something unforeseen; InternalMessage refers to the log.",
-    503: "The database cannot be used just now; nothing was changed. Retry-After says when to try again.",
+    503: "The database cannot be used just now; InternalMessage says what was changed, usually nothing. "
+    "Retry-After says when to try again.",
 }
 _ABOUT: Final = (
     "Closes invoices and rings every application that must know. Selling, paying, grouping, refunding, reading and "
@@ -91,7 +92,10 @@ def _operation(doc: Doc, schemas: dict[Any, Any]) -> dict[str, Any]:
         "summary": doc.summary,
         "description": doc.description or doc.summary,
         "tags": [doc.tag],
-        "responses": {str(doc.status): _answer(doc, schemas), **_problems(doc, schemas)},
+        "responses": {
+            **{str(status): _answer(doc, schemas) for status in (doc.status, *doc.also)},
+            **_problems(doc, schemas),
+        },
     }
     if parameters := [*_path_parameters(doc), *_query_parameters(doc), *_key_parameter(doc)]:
         described["parameters"] = parameters

@@ -30,6 +30,7 @@ from closebell.domain.document import encode
 from closebell.errors import (
     ClosebellError,
     Conflict,
+    InDoubt,
     InvalidInput,
     NotFound,
     Refusal,
@@ -229,13 +230,13 @@ def _invalid(error: InvalidInput) -> Problem:
 
 
 def _unavailable(error: Unavailable, *, closing: bool) -> Problem:
-    """The reason may quote the database, so it stays in the log, unless it is our own word about stopping."""
+    """The reason may quote the database, so it stays in the log, unless it is our own word about what was done."""
     nothing_done = f"The database cannot be used just now; nothing was changed. Try again in {error.retry_after_s} s."
     return Problem(
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         code=FAILED.wire_code,
         message=FAILED.message if closing else FAILED_ELSEWHERE,
-        detail=str(error) if isinstance(error, Stopping) else nothing_done,
+        detail=str(error) if isinstance(error, Stopping | InDoubt) else nothing_done,
         headers=((b"retry-after", b"%d" % error.retry_after_s),),
     )
 

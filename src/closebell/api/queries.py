@@ -91,14 +91,8 @@ class QueryValues:
     def instant(self, name: str) -> datetime | None:
         """An instant, in UTC unless it says otherwise."""
         text = self.text(name)
-        if text is None:
-            return None
-        try:
-            # An unescaped plus sign of an offset arrives as a space.
-            read = datetime.fromisoformat(text.replace(" ", "+"))
-            return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise InvalidInput(name, f"{text!r:.60} is not an instant; write 2026-01-05T12:00:00Z") from None
+        # An unescaped plus sign of an offset arrives as a space.
+        return None if text is None else instant(text.replace(" ", "+"), field=name)
 
 
 def query_of(request: ApiRequest) -> QueryValues:
@@ -120,6 +114,18 @@ def object_id(text: str, *, field: str) -> str:
     if not _OBJECT_ID.fullmatch(lowered):
         raise InvalidInput(field, f"{text!r:.60} is not an id; write its {OBJECT_ID_DIGITS} hexadecimal digits")
     return lowered
+
+
+def instant(text: str, *, field: str) -> datetime:
+    """The instant that is written so, in UTC unless it says otherwise.
+
+    Errors: InvalidInput naming the field.
+    """
+    try:
+        read = datetime.fromisoformat(text)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput(field, f"{text!r:.60} is not an instant; write 2026-01-05T12:00:00Z") from None
 
 
 def one_of(values: Iterable[str], known: Iterable[str]) -> frozenset[str]:

@@ -36,7 +36,8 @@ class Query:
 class Doc:
     """What is told about a route.
 
-    Shape: `answer_files` are the media types that its answer comes in as well, as text, each with an example.
+    Shape: `also` are statuses of success beside `status`, with an answer of the same kind.
+           `answer_files` are the media types that its answer comes in as well, as text, each with an example.
            `body` and `answer` are the types on the wire, None where there is no JSON; `body_schema` overrides the
            schema of a body whose shape is wider than one type; `refusals` are the statuses it can answer beside
            those that every route can. `role` is what its caller must be, without it a reader to read and a cashier
@@ -62,6 +63,7 @@ class Doc:
     answer_media_type: str = "application/json"
     answer_files: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    also: tuple[int, ...] = ()
     query: tuple[Query, ...] = ()
     refusals: tuple[int, ...] = ()
     error_shape: ErrorShape = ErrorShape.PLAIN

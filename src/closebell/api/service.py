@@ -11,13 +11,17 @@ from closebell.api.card_desk import CardDesk
 from closebell.api.close_desk import CloseDesk
 from closebell.api.kept_answers import CallsUnderWay
 from closebell.api.limits import RateLimit
+from closebell.api.log import RequestIds
 from closebell.api.metrics import Metrics
+from closebell.api.metrics.backlog_look import BacklogLook
 from closebell.api.sign_in_desk import SignInDesk
 from closebell.clock import Clock, Luck
 from closebell.dispatch.sender import Sender
 from closebell.domain.address import Network
 from closebell.store.unit import Database
 from closebell.store.wake import Wake
+from closebell.tracing.spans import Tracer
+from closebell.vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +30,8 @@ class Service:
 
     Shape: `stopping` is set when the application begins to stop, so that nobody is kept waiting for events;
            `endpoints_changed` tells the dispatcher to look at the endpoints again, `told` that events may have been
-           told, which whoever waits for events is told too.
+           told, which whoever waits for events is told too. `is_delivering` is whether what this process delivers
+           with is alive, True where it is not asked to deliver; `failed` is set when it no longer is.
     """
 
     database: Database
@@ -34,10 +39,14 @@ class Service:
     cards: CardDesk
     wake: Wake
     sender: Sender
+    vault: Vault
     gatekeeper: Gatekeeper
     rate_limit: RateLimit | None
     sign_ins: SignInDesk
     metrics: Metrics
+    backlog: BacklogLook
+    tracer: Tracer
+    request_ids: RequestIds
     clock: Clock
     luck: Luck
     allowed_networks: tuple[Network, ...]
@@ -48,5 +57,7 @@ class Service:
     openapi: bytes
     endpoints_changed: Callable[[], None]
     told: Callable[[], None]
+    is_delivering: Callable[[], bool]
     calls_under_way: CallsUnderWay = field(default_factory=CallsUnderWay)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    failed: asyncio.Event = field(default_factory=asyncio.Event)

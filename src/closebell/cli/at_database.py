@@ -12,6 +12,7 @@ from closebell.config import Settings
 from closebell.errors import MisuseError
 from closebell.store.database import dialect, open_database
 from closebell.store.schema import is_current
+from closebell.store.serving_mark import touch
 from closebell.store.unit import Database
 
 PREPARE = "run `closebell migrate` or `closebell serve` first"
@@ -32,6 +33,8 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+        # Only now is everything committed that the process which serves should look at.
+        touch(settings.database_url)
 
 
 def _must_exist(url: str) -> None:

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from sqlalchemy import Connection
 
+from closebell.cli import endpoint_failures, endpoint_recovery
 from closebell.cli.at_database import database_of
+from closebell.cli.credentials import CredentialsFile, read_credentials
 from closebell.cli.listing import AsJson, Row, show, show_one
-from closebell.cli.settings import CallingSettings, DatabaseSettings
+from closebell.cli.settings import CallingSettings, DatabaseSettings, SealingSettings
 from closebell.clock import SystemClock, SystemLuck
 from closebell.config import Settings
 from closebell.dispatch.address import AddressBook, SystemResolver
 from closebell.dispatch.probe import send_test
 from closebell.dispatch.sender import Sender
 from closebell.domain.address import parse_networks
+from closebell.domain.condition import ConditionDraft
 from closebell.domain.endpoint import Endpoint
 from closebell.domain.event import INVOICE_CLOSED
 from closebell.domain.identifiers import guid
-from closebell.store.unit import P, R, Unit
-from closebell.store.wake import ring
+from closebell.domain.rotation import OVERLAP_HOURS
+from closebell.domain.sealed import SECRET_MASK, SealedSecret
+from closebell.errors import InvalidInput
+from closebell.keyring import open_vault
 from closebell.usecase import manage_endpoints
 from closebell.usecase.manage_endpoints import EndpointDraft
+from closebell.usecase.rotate_secret import EndpointWithSecret, Rotation, rotate_secret
 
 app = App(name="endpoints", help="Say who is told of closed invoices. A running service notices within 15 seconds.")
+endpoint_recovery.add_to(app)
+endpoint_failures.add_to(app)
 
 EXIT_NOT_DELIVERED = 1
 _FIRST_TO_GO = ("failures", "url")
@@ -39,8 +47,24 @@ Description = Annotated[str, Parameter(help="Anything worth knowing about it.")]
 CenterIds = Annotated[
     tuple[str, ...], Parameter(help="A centre whose events it gets; without any, those of every centre.", negative="")
 ]
-Styles = Annotated[tuple[str, ...], Parameter(help="standard, zenoti, or both.", negative="")]
+Styles = Annotated[tuple[str, ...], Parameter(help="standard, ed25519, zenoti, or several of them.", negative="")]
+Rate = Annotated[int, Parameter(help="Calls that begin in a second at most; 0 is no bound.")]
+Recovers = Annotated[
+    bool, Parameter(help="When it is enabled after it was deactivated, send what was given up meanwhile.", negative="")
+]
+Conditions = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--condition",
+        help="PATH=VALUE that must hold in the body, such as data.invoice.is_refund=false; repeat it, and all must.",
+        negative="",
+    ),
+]
 Policy = Annotated[str, Parameter(help="How often a failed delivery is retried: standard (11 times) or zenoti (5).")]
+Kind = Annotated[
+    str | None, Parameter(help="hmac, or ed25519 for the key pair; else what the endpoint signs with, hmac first.")
+]
+OverlapHours = Annotated[int, Parameter(help="Hours for which the old secret signs as well; 0 ends it at once.")]
 EndpointId = Annotated[str, Parameter(help="The id that `closebell endpoints list` shows.")]
 
 
@@ -74,10 +98,15 @@ async def create(
     center_id: CenterIds = (),
     signature_style: Styles = ("standard",),
     policy: Policy = "standard",
+    rate_per_s: Rate = 0,
+    recovers_when_enabled: Recovers = False,
+    conditions: Conditions = (),
+    credentials: CredentialsFile = None,
     as_json: AsJson = False,
     settings: CallingSettings = Settings(),
 ) -> None:
     """Create an endpoint and show its signing secret, this once."""
+    given = read_credentials(credentials)
     draft = EndpointDraft(
         name=name,
         url=url,
@@ -87,18 +116,46 @@ async def create(
         center_ids=center_id,
         signature_styles=signature_style,
         policy=policy,
+        rate_per_s=rate_per_s,
+        recovers_when_enabled=recovers_when_enabled,
+        conditions=tuple(map(_condition, conditions)),
+        secret=given.secret,
+        headers=given.headers,
+        authorization=given.authorization,
     )
     networks = parse_networks(settings.allowed_networks)
     async with database_of(settings) as database:
+        vault = await open_vault(settings, database, luck=SystemLuck())
         made = await database.write(
-            _and_ring,
             manage_endpoints.create_endpoint,
             draft,
             networks=networks,
+            vault=vault,
             clock=SystemClock(),
             luck=SystemLuck(),
         )
-    show_one({**_details(made), "secret": made.secrets[0].reveal()}, as_json=as_json)
+    _show_with_secret(made, as_json=as_json)
+
+
+@app.command
+async def rotate(
+    endpoint_id: EndpointId,
+    /,
+    *,
+    kind: Kind = None,
+    overlap_hours: OverlapHours = OVERLAP_HOURS,
+    credentials: CredentialsFile = None,
+    as_json: AsJson = False,
+    settings: SealingSettings = Settings(),
+) -> None:
+    """Replace an endpoint's signing secret and show the new one, this once; the old one signs too for a while."""
+    rotation = Rotation(kind=kind, secret=read_credentials(credentials).secret, overlap_hours=overlap_hours)
+    async with database_of(settings) as database:
+        vault = await open_vault(settings, database, luck=SystemLuck())
+        made = await database.write(
+            rotate_secret, _id(endpoint_id), rotation, vault=vault, clock=SystemClock(), luck=SystemLuck()
+        )
+    _show_with_secret(made, as_json=as_json)
 
 
 @app.command
@@ -107,7 +164,9 @@ async def enable(
 ) -> None:
     """Send to an endpoint again: its failures are forgotten, and what was held for it is sent."""
     async with database_of(settings) as database:
-        after = await database.write(_and_ring, manage_endpoints.enable_endpoint, _id(endpoint_id), clock=SystemClock())
+        after = await database.write(
+            manage_endpoints.enable_endpoint, _id(endpoint_id), clock=SystemClock(), luck=SystemLuck()
+        )
     show([_row(after)], as_json=as_json, first_to_go=_FIRST_TO_GO)
 
 
@@ -117,9 +176,7 @@ async def disable(
 ) -> None:
     """Stop sending to an endpoint: what is for it is held until it is enabled."""
     async with database_of(settings) as database:
-        after = await database.write(
-            _and_ring, manage_endpoints.disable_endpoint, _id(endpoint_id), clock=SystemClock()
-        )
+        after = await database.write(manage_endpoints.disable_endpoint, _id(endpoint_id), clock=SystemClock())
     show([_row(after)], as_json=as_json, first_to_go=_FIRST_TO_GO)
 
 
@@ -127,7 +184,7 @@ async def disable(
 async def delete(endpoint_id: EndpointId, /, *, settings: DatabaseSettings = Settings()) -> None:
     """Let an endpoint go: what waits for it is cancelled, its history stays."""
     async with database_of(settings) as database:
-        await database.write(_and_ring, manage_endpoints.delete_endpoint, _id(endpoint_id), clock=SystemClock())
+        await database.write(manage_endpoints.delete_endpoint, _id(endpoint_id), clock=SystemClock())
 
 
 @app.command(name="test")
@@ -135,8 +192,9 @@ async def try_(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings:
     """Call an endpoint once, from here, with a signed event of type Closebell.Test; exit 1 if it does not take it."""
     async with database_of(settings) as database:
         found = await database.read(manage_endpoints.read_endpoint, _id(endpoint_id), clock=SystemClock())
+        vault = await open_vault(settings, database, luck=SystemLuck())
     async with _sender(settings) as sender:
-        outcome = await send_test(sender, found, clock=SystemClock(), luck=SystemLuck())
+        outcome = await send_test(sender, found, vault=vault, clock=SystemClock(), luck=SystemLuck())
     row = {
         "is_delivered": outcome.error is None,
         "status": outcome.status,
@@ -146,13 +204,6 @@ async def try_(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings:
     }
     show_one(row, as_json=as_json)
     return 0 if outcome.error is None else EXIT_NOT_DELIVERED
-
-
-def _and_ring(connection: Connection, unit: Unit[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run the unit, and have processes that serve from the same PostgreSQL look at the endpoints again."""
-    result = unit(connection, *args, **kwargs)
-    ring(connection)
-    return result
 
 
 @asynccontextmanager
@@ -170,6 +221,23 @@ async def _sender(settings: Settings) -> AsyncIterator[Sender]:
 
 def _id(text: str) -> str:
     return guid(text, field="ENDPOINT-ID")
+
+
+def _condition(spelled: str) -> ConditionDraft:
+    """PATH=VALUE, where a value that is no JSON is a text."""
+    path, separator, value = spelled.partition("=")
+    if not separator:
+        raise InvalidInput("--condition", f"{spelled!r:.60} names no value; write PATH=VALUE")
+    try:
+        json.loads(value)
+    except ValueError:
+        value = json.dumps(value)
+    return ConditionDraft(field=path, equals=value)
+
+
+def _show_with_secret(made: EndpointWithSecret, *, as_json: bool) -> None:
+    shown = {} if made.secret is None else {"secret": made.secret.reveal()}
+    show_one({**_details(made.endpoint), **shown}, as_json=as_json)
 
 
 def _row(endpoint: Endpoint) -> Row:
@@ -195,7 +263,20 @@ def _details(endpoint: Endpoint) -> Row:
         "center_ids": endpoint.center_ids,
         "signature_styles": [style.value for style in endpoint.signature_styles],
         "policy": endpoint.policy.value,
+        "rate_per_s": endpoint.rate_per_s,
+        "recovers_when_enabled": endpoint.recovers_when_enabled,
+        "conditions": [f"{one.field}={one.spelled}" for one in endpoint.conditions],
         "description": endpoint.description,
         "created_at": endpoint.created_at,
         "updated_at": endpoint.updated_at,
+        "enabled_at": endpoint.enabled_at,
+        "headers": [f"{name}: {SECRET_MASK}" for name in endpoint.header_names],
+        "authorization": " ".join(filter(None, (endpoint.authorization_scheme, endpoint.authorization_username))),
+        "public_keys": endpoint.public_keys,
+        "secrets": [_secret(secret) for secret in endpoint.secrets],
     }
+
+
+def _secret(secret: SealedSecret) -> str:
+    end = "" if secret.expires_at is None else f", signs until {secret.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{secret.kind} of {secret.created_at:%Y-%m-%dT%H:%M:%SZ}{end}"

@@ -53,8 +53,9 @@ async def show_(event_id: EventId, /, *, as_json: AsJson = False, settings: Data
     wanted = _id(event_id)
     async with database_of(settings) as database:
         event = await database.read(read_event, wanted)
-    place = {"previous_hash": event.previous_hash.hex(), "hash": event.hash.hex()}
-    show_one({**_row(event, body=False), **place, "body": event.body.decode()}, as_json=as_json)
+    place = {name: getattr(event, name).hex() for name in ("previous_hash", "body_hash", "hash")}
+    rest = {"redacted_at": event.redacted_at, "body": _body(event)}
+    show_one({**_row(event, body=False), **place, **rest}, as_json=as_json)
 
 
 def _id(text: str) -> str:
@@ -74,4 +75,8 @@ def _row(event: StoredEvent, *, body: bool) -> Row:
         "created_at": event.created_at,
         "invoice_id": event.invoice_id,
     }
-    return {**row, "body": event.body.decode()} if body else row
+    return {**row, "body": _body(event)} if body else row
+
+
+def _body(event: StoredEvent) -> str | None:
+    return None if event.body is None else event.body.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import signal
@@ -22,7 +23,10 @@ from closebell.cli.bounded_http import BoundedHttp
 from closebell.cli.listening import ADMIN_KEY, BACKLOG, LISTENING, listen, url_of
 from closebell.cli.settings import AllSettings
 from closebell.config import Settings
+from closebell.errors import ClosebellError
+from closebell.keyring import check_keys
 from closebell.store.schema import migrate
+from closebell.store.serving_mark import served_alone
 
 REQUESTS_FINISH_S: Final = 10
 """Seconds that requests under way have once the service is told to stop; deliveries under way then have their own
@@ -48,19 +52,34 @@ def serve(*, settings: AllSettings = Settings()) -> None:
     _collect_garbage_rarely()
     configure_logging(settings)
     _adopt_foreign_logs()
+    check_keys(settings)
     sockets = listen(settings.host, settings.port)
-    migrate(settings.database_url)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, sockets))
+    with served_alone(settings.database_url):
+        migrate(settings.database_url)
+        app = build(settings, show_admin_key=lambda key: _say(f"{ADMIN_KEY}{key}"))
+        started = functools.partial(_say, f"{LISTENING}{url_of(settings.host, sockets)}")
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve_until_stopped(app, sockets, started=started))
+            for number in _SIGNALS:
+                # All is done but to leave, and one more wish to leave must not make a failure of it.
+                signal.signal(number, signal.SIG_IGN)
 
 
-async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
-    """The application around the server: it is up before the first request and ends after the last."""
-    app = build(settings, show_admin_key=lambda key: _say(f"{ADMIN_KEY}{key}"))
-    server = _Server(app, started=lambda: _say(f"{LISTENING}{url_of(settings.host, sockets)}"))
+async def serve_until_stopped(app: Api, sockets: list[socket.socket], *, started: Callable[[], None]) -> None:
+    """The application around the server: it is up before the first request and ends after the last.
+
+    Errors: DispatchEnded when the process can no longer deliver; what was under way is finished before.
+    """
+    server = _Server(app, started=started)
     with server.capture_signals():
         async with app.lifespan():
             await server.serve(sockets)
+    if app.has_failed:
+        raise DispatchEnded("the dispatcher has ended, which the log explains; start the service again")
+
+
+class DispatchEnded(ClosebellError):
+    """A process that is to deliver cannot any more, through a bug of ours; whoever runs it should start another."""
 
 
 class _Server(uvicorn.Server):
@@ -98,13 +117,21 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Take the signals as a wish to stop; uvicorn would raise them again at the end, and so die of them."""
         loop = asyncio.get_running_loop()
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._stop)
         try:
             yield
         finally:
-            for number in _SIGNALS:
+            for number, handler in before.items():
                 loop.remove_signal_handler(number)
+                signal.signal(number, handler)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end; a service that has failed is told to."""
+        if self._app.has_failed and not self.should_exit:
+            self._stop()
+        return await super().on_tick(counter)
 
     def _stop(self) -> None:
         """Finish the requests under way; told a second time, do not."""
@@ -119,7 +146,13 @@ class _ToOurLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Hand the record on."""
         log = structlog.get_logger()
-        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+        log.log(
+            record.levelno,
+            "library.logged",
+            logger=record.name,
+            message=record.getMessage(),
+            exc_info=record.exc_info,
+        )
 
 
 def _collect_garbage_rarely() -> None:

@@ -29,9 +29,13 @@ class _Only:
 _ALL: Final = Group(TITLE, sort_key=1)
 _DATABASE: Final = Group(TITLE, sort_key=1, help_formatter=_Only("--database-url"))
 _CALLING: Final = Group(
-    TITLE, sort_key=1, help_formatter=_Only("--database-url", "--allowed-networks", "--delivery-timeout-s")
+    TITLE,
+    sort_key=1,
+    help_formatter=_Only("--database-url", "--secret-keys", "--allowed-networks", "--delivery-timeout-s"),
 )
+_SEALING: Final = Group(TITLE, sort_key=1, help_formatter=_Only("--database-url", "--secret-keys"))
 
 AllSettings: TypeAlias = Annotated[Settings, Parameter(group=_ALL)]
 DatabaseSettings: TypeAlias = Annotated[Settings, Parameter(group=_DATABASE)]
 CallingSettings: TypeAlias = Annotated[Settings, Parameter(group=_CALLING)]
+SealingSettings: TypeAlias = Annotated[Settings, Parameter(group=_SEALING)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,7 +16,10 @@ LEASE_MARGIN_S: Final = 5
 ADMIN_KEY_LENGTH_MIN: Final = 16
 """Characters; a shorter key can be guessed over the network."""
 
-_ADDRESS: Final = re.compile(r"[^@\s<>,\"]{1,64}@[^@\s<>,\"]{1,253}", re.ASCII)
+ALERT_EMAILS_MAX: Final = 50
+"""Addresses that one mail goes to; mail servers take a hundred or so."""
+
+_ADDRESS: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 
 def variable_of(name: str) -> str:
@@ -53,6 +56,13 @@ def check_database_url(url: str) -> None:
             raise misuse(name, "is in memory", "Closebell keeps what it promises in a file: sqlite:///closebell.db")
     elif scheme != "postgresql":
         raise misuse(name, f"begins with {scheme}://", right)
+
+
+def check_role(role: str, database_url: str) -> None:
+    """A part of the work is left to other processes, and one SQLite file has one process."""
+    if role != "all" and database_url.startswith("sqlite:"):
+        right = "one process does everything on SQLite; leave it out, or keep the data in postgresql://user:password@host/name"
+        raise misuse("role", f"is {role!r}", right)
 
 
 def check_host(host: str) -> None:
@@ -111,13 +121,36 @@ def check_lease(lease_s: int, delivery_timeout_s: int) -> None:
         )
 
 
-def check_mail(smtp_host: str | None, mail_from: str | None, alert_emails: Iterable[str]) -> None:
+def check_mail(smtp_host: str | None, mail_from: str | None, alert_emails: Sequence[str]) -> None:
     """Whoever is to be told by mail needs a server to send it and an address to send it from."""
+    if len(alert_emails) > ALERT_EMAILS_MAX:
+        right = f"at most {ALERT_EMAILS_MAX} are mailed; name a mailing list"
+        raise misuse("alert_emails", f"holds {len(alert_emails)} addresses", right)
     for address in (*alert_emails, *([mail_from] if mail_from else [])):
         name = "mail_from" if address == mail_from else "alert_emails"
         if not _ADDRESS.fullmatch(address):
             raise misuse(name, f"holds {address!r}", "write an address like ops@salon.example, without a name")
-    if any(True for _ in alert_emails):
+    if alert_emails:
         for name, value in (("smtp_host", smtp_host), ("mail_from", mail_from)):
             if value is None:
                 raise misuse(name, "is missing", "alert_emails are written to through it; set both, or neither")
+
+
+def check_smtp(host: str | None, security: str, user: str | None, password: str | None) -> None:
+    """A password is shown to nobody but the mail server, and to it only where nobody listens on the way."""
+    if host is not None and (not host or any(one.isspace() or one in "/@" for one in host)):
+        raise misuse("smtp_host", f"is {host!r}", "write a host name or an address, without a scheme or a port")
+    if user is None and password is not None:
+        raise misuse("smtp_user", "is missing", "a password signs nobody in; set both, or neither")
+    if user is not None and password is None:
+        raise misuse("smtp_password", "is missing", "a name alone signs nobody in; set both, or neither")
+    if user is not None and security == "none" and not _is_here(host):
+        right = "it must be starttls or tls where smtp_user signs in, or the password travels in the open"
+        raise misuse("smtp_security", "is 'none'", right)
+
+
+def _is_here(host: str | None) -> bool:
+    try:
+        return host is not None and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -123,7 +123,7 @@ class Settings:
     )
     attempt_retention_days: int = _setting(
         90,
-        "How long the attempts of a delivery that is over are kept; 0 is for ever.",
+        "How long an attempt is kept, of which then only the number is known; 0 is for ever.",
         unit="days",
         least=0,
         most=36_500,
@@ -164,6 +164,7 @@ class Settings:
             if least is not None:
                 checks.check_range(field.name, getattr(self, field.name), least, most)
         checks.check_database_url(self.database_url)
+        checks.check_role(self.role, self.database_url)
         checks.check_host(self.host)
         checks.check_public_url(self.public_url)
         checks.check_admin_key(self.admin_key)
@@ -171,3 +172,4 @@ class Settings:
         checks.check_slots("slots_per_endpoint", self.slots_per_endpoint, self.slots_global)
         checks.check_lease(self.lease_s, self.delivery_timeout_s)
         checks.check_mail(self.smtp_host, self.mail_from, self.alert_emails)
+        checks.check_smtp(self.smtp_host, self.smtp_security, self.smtp_user, self.smtp_password)

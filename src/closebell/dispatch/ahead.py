@@ -1,20 +1,25 @@
 """Deliveries that are leased already and wait for a slot: claiming many at once is what makes claiming cheap.
 
-How many may wait is bounded for each endpoint and over all, and the room is taken before anything is claimed.
+How many may wait is bounded for each endpoint, for each host and over all, and the room is taken before anything is
+claimed.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from closebell.dispatch.slots import Slots
-from closebell.store.deliveries import Claimed
+from closebell.store.lanes import Claimed
 
 AHEAD_PER_ENDPOINT = 128
 """Deliveries of one endpoint that may be leased while they wait."""
+
+AHEAD_PER_HOST = 512
+"""Deliveries of all endpoints at one host that may, so that a host which hangs leaves as much to the others."""
 
 AHEAD_MAX = 1_024
 """Deliveries of all endpoints that may; their bodies are in memory."""
@@ -28,36 +33,78 @@ class Leased:
     until: datetime
 
 
+@dataclass(slots=True)
+class _Lanes:
+    """What waits for one endpoint: fresh and retried take turns."""
+
+    fresh: deque[Leased] = field(default_factory=deque)
+    retried: deque[Leased] = field(default_factory=deque)
+
+    def __len__(self) -> int:
+        return len(self.fresh) + len(self.retried)
+
+
 class Ahead:
-    """The waiting deliveries, per endpoint in the order they were claimed, the endpoints in turn."""
+    """The waiting deliveries, per endpoint and lane in the order they were claimed, the endpoints in turn."""
 
-    def __init__(self, *, all_endpoints: int = AHEAD_MAX, per_endpoint: int = AHEAD_PER_ENDPOINT) -> None:
-        self._room = Slots(all_endpoints=all_endpoints, per_endpoint=per_endpoint)
-        self._enough = per_endpoint // 2
-        self._waiting: OrderedDict[str, deque[Leased]] = OrderedDict()
+    def __init__(
+        self,
+        *,
+        all_endpoints: int = AHEAD_MAX,
+        per_endpoint: int = AHEAD_PER_ENDPOINT,
+        per_host: int = AHEAD_PER_HOST,
+    ) -> None:
+        self._room = Slots(all_endpoints=all_endpoints, per_endpoint=per_endpoint, per_host=per_host)
+        self._per_endpoint = per_endpoint
+        self._waiting: OrderedDict[str, _Lanes] = OrderedDict()
+        self._retried_next: set[str] = set()
 
-    def wants(self, endpoint_id: str) -> bool:
-        """Whether more should be claimed: not while half the room is filled, so that a claim is worth its while."""
-        return self.count(endpoint_id) <= self._enough
+    def place(self, hosts: Mapping[str, str]) -> None:
+        """Say at which host each endpoint is."""
+        self._room.place(hosts)
+        self._retried_next &= hosts.keys()
+
+    def wants(self, endpoint_id: str, enough: int | None = None, *, is_fresh_due: bool = False) -> int:
+        """How many more should be claimed.
+
+        None while more than half of what is enough waits, so that a claim is worth its while; unless what is fresh
+        would stand behind retries, which is let in once an eighth is free.
+
+        Shape: None is enough when the room is full.
+        """
+        most = self._per_endpoint if enough is None else min(enough, self._per_endpoint)
+        lanes = self._waiting.get(endpoint_id)
+        count = 0 if lanes is None else len(lanes)
+        few = most // 2
+        if is_fresh_due and lanes is not None and not lanes.fresh:
+            few = most - max(most // 8, 1)
+        return most - count if count <= few else 0
 
     def take_room(self, endpoint_id: str, most: int) -> int:
-        """Take room for up to that many, if more is wanted."""
-        return self._room.take(endpoint_id, most) if self.wants(endpoint_id) else 0
+        """Take room for up to that many."""
+        return self._room.take(endpoint_id, most)
 
-    def give_back_room(self, endpoint_id: str, count: int) -> None:
-        """Return room that was taken and that nothing was put into."""
-        self._room.give_back(endpoint_id, count)
+    def give_back_room(self, counts: Mapping[str, int]) -> None:
+        """Return room that was taken and that nothing was put into, by endpoint."""
+        for endpoint_id, count in counts.items():
+            self._room.give_back(endpoint_id, count)
 
     def put(self, leased: Leased) -> None:
         """Let a delivery wait in the room that was taken for it."""
-        self._waiting.setdefault(leased.claimed.endpoint_id, deque()).append(leased)
+        lanes = self._waiting.setdefault(leased.claimed.endpoint_id, _Lanes())
+        (lanes.retried if leased.claimed.is_retry else lanes.fresh).append(leased)
 
     def pop(self, endpoint_id: str) -> Leased:
-        """The delivery of the endpoint that has waited longest; its room is free again."""
-        waiting = self._waiting[endpoint_id]
-        leased = waiting.popleft()
+        """The delivery whose turn it is, of its lane the one that has waited longest; its room is free again."""
+        lanes = self._waiting[endpoint_id]
+        is_retry = bool(lanes.retried) and (endpoint_id in self._retried_next or not lanes.fresh)
+        leased = (lanes.retried if is_retry else lanes.fresh).popleft()
+        if is_retry:
+            self._retried_next.discard(endpoint_id)
+        else:
+            self._retried_next.add(endpoint_id)
         self._room.give_back(endpoint_id, 1)
-        if waiting:
+        if len(lanes):
             self._waiting.move_to_end(endpoint_id)
         else:
             del self._waiting[endpoint_id]
@@ -65,7 +112,9 @@ class Ahead:
 
     def let_go(self, endpoint_id: str) -> list[Leased]:
         """Everything that waits for the endpoint, which waits no longer."""
-        return [self.pop(endpoint_id) for _ in range(self.count(endpoint_id))]
+        lanes = self._waiting.pop(endpoint_id, _Lanes())
+        self._room.give_back(endpoint_id, len(lanes))
+        return [*lanes.fresh, *lanes.retried]
 
     def count(self, endpoint_id: str) -> int:
         """How many wait for the endpoint."""
@@ -74,3 +123,8 @@ class Ahead:
     def in_turn(self) -> Iterator[str]:
         """The endpoints something waits for, the one served longest ago first."""
         return iter(tuple(self._waiting))
+
+    @property
+    def retried_next(self) -> AbstractSet[str]:
+        """The endpoints where the next turn is a retry's, because the last was not."""
+        return self._retried_next

@@ -1,7 +1,8 @@
 """The delivery worker: take room, claim under a lease, take a slot, send, record; until told to stop.
 
-It sleeps until the next delivery is due or something happens, and never polls. It does not know which engine holds
-the queue. No transaction is open while a receiver is called.
+How fast each endpoint is called is for `pace.py` to say. It sleeps until the next delivery is due, an endpoint's turn
+has come or something happens, and never polls. It does not know which engine holds the queue. No transaction is open
+while a receiver is called.
 """
 
 from __future__ import annotations
@@ -16,17 +17,25 @@ import structlog
 
 from closebell.clock import Clock, Luck
 from closebell.dispatch.ahead import Ahead, Leased
-from closebell.dispatch.call import request_for
-from closebell.dispatch.claiming import Survey, claim_and_survey, claimed_by_close
+from closebell.dispatch.attempt import Attempts
+from closebell.dispatch.calls import Calls
+from closebell.dispatch.claiming import Claims, Survey, claimed_by_close
+from closebell.dispatch.due import DueTimes
+from closebell.dispatch.pace import Pace, hosts_of
 from closebell.dispatch.recorder import Recorder
 from closebell.dispatch.recording import RecordReport, Sent
+from closebell.dispatch.releases import Releases
+from closebell.dispatch.room import Room
 from closebell.dispatch.sender import Sends
 from closebell.dispatch.slots import Slots
+from closebell.dispatch.turns import Turns
 from closebell.domain.endpoint import Endpoint, EndpointState
+from closebell.domain.sealed import Opens
 from closebell.errors import Unavailable
-from closebell.store import deliveries
-from closebell.store.deliveries import Claimed, LeaseOffer, NewDelivery
+from closebell.store.deliveries import LeaseOffer, NewDelivery
+from closebell.store.lanes import Claimed
 from closebell.store.unit import Database
+from closebell.tracing.spans import Tracer, Untraced
 
 log = structlog.get_logger()
 
@@ -37,9 +46,6 @@ UNRECORDED_MAX = 1_024
 """Outcomes that may wait to be recorded before no further call is made: what a crash would repeat at most, beside the
 calls under way."""
 
-CONTENTION_PAUSE = timedelta(milliseconds=200)
-"""How long to leave alone what was due and could not be claimed, because another process has its hands on it."""
-
 UNAVAILABLE_PAUSE_S = 1
 """How long to wait before asking a database again that could not answer."""
 
@@ -47,6 +53,7 @@ UNAVAILABLE_PAUSE_S = 1
 class Dispatcher:
     """Delivers what is in the queue, from several processes at once if need be.
 
+    Shape: with `mails_failures` a mail is due about each endpoint that gets deactivated.
     Units: a lease lasts `lease_s` seconds, longer than `deadline_s`, the longest a call can take.
     """
 
@@ -55,57 +62,73 @@ class Dispatcher:
         *,
         database: Database,
         sender: Sends,
+        vault: Opens,
         clock: Clock,
         luck: Luck,
         slots: Slots,
         lease_s: int,
         deadline_s: int,
         observe: Callable[[Sequence[Sent], RecordReport], None] = lambda _sent, _report: None,
+        observe_claim: Callable[[int], None] = lambda _count: None,
+        tracer: Tracer | None = None,
+        mails_failures: bool = False,
     ) -> None:
         assert lease_s > deadline_s, "a lease must outlast the call it covers"
-        self._database = database
-        self._sender = sender
         self._clock = clock
         self._luck = luck
-        self._slots = slots
+        self._pace = Pace(slots)
+        self._turns = Turns(clock)
         self._ahead = Ahead()
         self._lease = timedelta(seconds=lease_s)
         self._deadline_s = deadline_s
         self._deadline = timedelta(seconds=deadline_s)
         self._observe = observe
-        self._recorder = Recorder(database=database, clock=clock, luck=luck, recorded=self._recorded)
+        tracer = tracer or Untraced(luck)
+        self._claims = Claims(database=database, tracer=tracer, observe=observe_claim)
+        self._calls = Calls(
+            attempts=Attempts(sender=sender, vault=vault, clock=clock, tracer=tracer),
+            ended=self._ended,
+            lost=lambda endpoint_id: self._free(endpoint_id, 1),
+        )
+        self._recorder = Recorder(
+            database=database,
+            clock=clock,
+            luck=luck,
+            recorded=self._recorded,
+            tracer=tracer,
+            mails_failures=mails_failures,
+        )
         self._endpoints: dict[str, Endpoint] = {}
-        self._due: dict[str, datetime] = {}
+        self._due = DueTimes()
+        self._room = Room(due=self._due, ahead=self._ahead, pace=self._pace)
         self._surveyed = False
         self._changed = asyncio.Event()
-        self._calls: set[asyncio.Task[None]] = set()
-        self._releases: set[asyncio.Task[None]] = set()
+        self._releases = Releases(database=database, clock=clock, released=self._released)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
-    async def start(self) -> None:
-        """Begin to deliver."""
+    async def start(self) -> Sequence[asyncio.Task[None]]:
+        """Begin to deliver, in tasks of which none ends before `stop`, unless it failed."""
         self._tasks = [
             asyncio.create_task(self._run(), name="dispatch"),
+            asyncio.create_task(self._turns.run(self._take_turn), name="dispatch-turns"),
             asyncio.create_task(self._recorder.run(), name="dispatch-record"),
         ]
+        return self._tasks
 
     async def stop(self) -> None:
         """Claim no more, finish the calls under way, record them, and let go of the rest."""
         self._stopping = True
         self._changed.set()
-        run, record = self._tasks
-        await run
+        self._turns.stop()
+        run, turns, record = self._tasks
+        await asyncio.wait([run, turns])
         for endpoint_id in self._ahead.in_turn():
             self._let_go(endpoint_id)
-        if self._calls:
-            _, late = await asyncio.wait(self._calls, timeout=self._deadline_s + 1)
-            for task in late:
-                task.cancel()
+        await self._calls.finish(within_s=self._deadline_s + 1)
         await self._recorder.stop()
-        await record
-        if self._releases:
-            await asyncio.wait(self._releases)
+        await asyncio.wait([record])
+        await self._releases.finish()
 
     def survey_soon(self) -> None:
         """Something changed that this process did not do: look at the queue again."""
@@ -115,11 +138,20 @@ class Dispatcher:
     @property
     def calls_under_way(self) -> int:
         """How many calls are being made."""
-        return self._slots.in_use
+        return self._pace.in_use
+
+    @property
+    def unrecorded(self) -> int:
+        """How many calls are over and not recorded."""
+        return self._recorder.waiting
+
+    def is_failing(self, endpoint_id: str) -> bool:
+        """Whether the endpoint is called one at a time."""
+        return self._pace.is_failing(endpoint_id)
 
     def overdue_s(self) -> float:
         """How long the oldest delivery that could be sent has been due; 0 when none waits."""
-        oldest = min(self._due.values(), default=None)
+        oldest = self._due.earliest()
         return 0 if oldest is None else max((self._clock.now() - oldest).total_seconds(), 0)
 
     # --- hand-over of new deliveries ---------------------------------------------------------------------------------
@@ -136,9 +168,9 @@ class Dispatcher:
             endpoint_id: count
             for endpoint_id, endpoint in self._endpoints.items()
             if endpoint.state is EndpointState.ACTIVE
-            and not self._is_due(endpoint_id, now)
+            and not self._due.is_due(endpoint_id, now)
             and not self._ahead.count(endpoint_id)
-            and (count := self._slots.take(endpoint_id, most))
+            and (count := self._pace.take(endpoint_id, most, now))
         }
         if not taken:
             return LeaseOffer.NONE
@@ -152,15 +184,18 @@ class Dispatcher:
         for new in made:
             if new.lease_id is None or offer.leased_until is None:
                 if known[new.endpoint_id].state is EndpointState.ACTIVE:
-                    self._note_due(new.endpoint_id, now)
+                    self._note_due(new.endpoint_id, now, is_fresh=True)
             elif now + self._deadline < offer.leased_until:
                 used[new.endpoint_id] += 1
                 self._call(claimed_by_close(new, new.lease_id), known[new.endpoint_id])
             else:
                 # The transaction took so long that the lease would end under the call.
-                self._give_back(new.endpoint_id, {new.id: new.lease_id})
+                self._releases.begin(new.endpoint_id, {new.id: new.lease_id})
         for endpoint_id, count in offer.slots.items():
+            self._pace.waive(endpoint_id, count - used[endpoint_id])
             self._free(endpoint_id, count - used[endpoint_id])
+            # What was claimed meanwhile may have found its turn reserved, and has another one now.
+            self._pump(endpoint_id)
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
@@ -177,11 +212,15 @@ class Dispatcher:
         """Claim for the room that was taken; whatever goes wrong, the room comes back and the loop goes on."""
         self._surveyed = True
         # What is noted while the transaction runs may be newer than what it sees, so it is kept and merged.
-        self._due = {}
+        self._due.clear()
         now = self._clock.now()
         try:
-            survey = await self._database.write(
-                claim_and_survey, wanted, now=now, lease_id=self._new_lease(), leased_until=now + self._lease
+            survey = await self._claims.claim(
+                wanted,
+                now=now,
+                lease_id=self._new_lease(),
+                leased_until=now + self._lease,
+                retried_first=self._ahead.retried_next & wanted.keys(),
             )
         except Exception as error:
             if not isinstance(error, Unavailable):
@@ -189,7 +228,7 @@ class Dispatcher:
             else:
                 log.warning("dispatch.database_unavailable", error=str(error))
             self._surveyed = False
-            self._give_back_room(wanted)
+            self._ahead.give_back_room(wanted)
             await asyncio.sleep(UNAVAILABLE_PAUSE_S)
         else:
             self._follow(survey, wanted, now)
@@ -197,18 +236,18 @@ class Dispatcher:
     def _follow(self, survey: Survey, wanted: Mapping[str, int], now: datetime) -> None:
         """Send what was claimed as slots allow, and note when the rest is due."""
         self._endpoints = {endpoint.id: endpoint for endpoint in survey.endpoints}
-        for endpoint in survey.endpoints:
-            self._slots.judge(endpoint.id, endpoint.consecutive_failures)
+        self._pace.follow(survey.endpoints, now)
+        self._ahead.place(hosts_of(survey.endpoints))
         left = dict(wanted)
         for claimed in survey.claimed:
             # An endpoint that was deleted meanwhile takes its deliveries with it.
             if claimed.endpoint_id in self._endpoints:
                 left[claimed.endpoint_id] -= 1
                 self._ahead.put(Leased(claimed=claimed, until=now + self._lease))
-        for endpoint_id, at in survey.earliest.items():
-            contended = at <= now and left.get(endpoint_id, 0) == wanted.get(endpoint_id, 0) > 0
-            self._note_due(endpoint_id, now + CONTENTION_PAUSE if contended else at)
-        self._give_back_room(left)
+        contended = [endpoint_id for endpoint_id, count in wanted.items() if left[endpoint_id] == count]
+        self._due.follow(survey.earliest, contended=contended, now=now)
+        self._changed.set()
+        self._ahead.give_back_room(left)
         for endpoint_id in self._ahead.in_turn():
             if not self._is_called(endpoint_id):
                 self._let_go(endpoint_id)
@@ -218,29 +257,18 @@ class Dispatcher:
         """Room for the endpoints with something due, so that no more is claimed than will soon be sent."""
         if self._recorder.waiting >= UNRECORDED_MAX:
             return {}
-        now = self._clock.now()
-        due = [endpoint_id for endpoint_id in self._due if self._is_due(endpoint_id, now)]
-        return {
-            endpoint_id: count
-            for endpoint_id in due
-            if (count := self._ahead.take_room(endpoint_id, self._worth_claiming(endpoint_id)))
-        }
-
-    def _worth_claiming(self, endpoint_id: str) -> int:
-        """How many deliveries to claim at once; of an endpoint that keeps failing one, when nothing is under way."""
-        if not self._slots.is_failing(endpoint_id):
-            return deliveries.CLAIM_MAX
-        return int(self._slots.has_room(endpoint_id) and not self._ahead.count(endpoint_id))
+        return self._room.take(self._clock.now())
 
     async def _sleep(self) -> None:
         """Wait until something changes, or the next delivery of an endpoint with a free slot is due."""
         now = self._clock.now()
-        waits = [(at - now).total_seconds() for at in self._due.values() if at > now]
+        next_at = self._due.next_after(now)
+        wait_s = SURVEY_EVERY_S if next_at is None else min((next_at - now).total_seconds(), SURVEY_EVERY_S)
         try:
-            async with asyncio.timeout(min([*waits, SURVEY_EVERY_S])):
+            async with asyncio.timeout(wait_s):
                 await self._changed.wait()
         except TimeoutError:
-            self._surveyed = bool(waits) and min(waits) < SURVEY_EVERY_S
+            self._surveyed = wait_s < SURVEY_EVERY_S
 
     # --- from lease to call ------------------------------------------------------------------------------------------
 
@@ -249,88 +277,72 @@ class Dispatcher:
         for endpoint_id in self._ahead.in_turn():
             self._pump(endpoint_id)
 
-    def _pump(self, endpoint_id: str) -> None:
-        """Call the endpoint with what waits for it, as far as slots allow."""
-        while (
-            self._ahead.count(endpoint_id)
-            and self._recorder.waiting < UNRECORDED_MAX
-            and self._slots.take(endpoint_id, 1)
-        ):
+    def _pump(self, endpoint_id: str) -> int:
+        """Call the endpoint with what waits for it, as far as its pace allows; how many calls began."""
+        begun = 0
+        while self._ahead.count(endpoint_id) and self._recorder.waiting < UNRECORDED_MAX:
+            now = self._clock.now()
+            if not self._pace.take(endpoint_id, 1, now):
+                # A slot will come back; but nobody else says when the rate allows the next call.
+                next_at = self._pace.next_at(endpoint_id, now)
+                if next_at is not None:
+                    self._turns.wait(endpoint_id, next_at)
+                break
             leased = self._ahead.pop(endpoint_id)
-            if self._clock.now() + self._deadline < leased.until:
+            if now + self._deadline < leased.until:
                 self._call(leased.claimed, self._endpoints[endpoint_id])
+                begun += 1
             else:
                 # Its lease would end under the call, and so would those of the others claimed with it.
-                self._slots.give_back(endpoint_id, 1)
+                self._pace.waive(endpoint_id, 1)
+                self._pace.give_back(endpoint_id, 1)
                 self._let_go(endpoint_id, leased)
+        return begun
+
+    def _take_turn(self, endpoint_id: str) -> None:
+        """The endpoint may be called again: with what waits for it, or is claimed for it now."""
+        self._pump(endpoint_id)
+        self._claim_soon(endpoint_id)
 
     def _let_go(self, endpoint_id: str, *popped: Leased) -> None:
         """Give back the leases of what waits for an endpoint that is not to be called now, or not at this pace."""
         leases = {one.claimed.id: one.claimed.lease_id for one in (*popped, *self._ahead.let_go(endpoint_id))}
         if leases:
-            self._give_back(endpoint_id, leases)
+            self._releases.begin(endpoint_id, leases)
 
-    def _give_back(self, endpoint_id: str, leases: Mapping[str, str]) -> None:
-        task = asyncio.create_task(self._release(endpoint_id, leases), name=endpoint_id)
-        self._releases.add(task)
-        task.add_done_callback(self._releases.discard)
-
-    async def _release(self, endpoint_id: str, leases: Mapping[str, str]) -> None:
-        now = self._clock.now()
-        try:
-            await self._database.write(deliveries.release, leases, now=now)
-        except Unavailable as error:
-            log.warning("dispatch.leases_kept", endpoint_id=endpoint_id, leases=len(leases), error=str(error))
-            return
+    def _released(self, endpoint_id: str, at: datetime) -> None:
+        """Leases were given back; some of them may have been of deliveries that were never tried."""
         if self._is_called(endpoint_id):
-            self._note_due(endpoint_id, now)
+            self._note_due(endpoint_id, at, is_fresh=True)
 
     # --- one call ----------------------------------------------------------------------------------------------------
 
     def _call(self, claimed: Claimed, endpoint: Endpoint) -> None:
-        task = asyncio.create_task(self._deliver(claimed, endpoint), name=claimed.endpoint_id)
-        self._calls.add(task)
-        task.add_done_callback(self._called)
+        self._pace.begin(claimed.endpoint_id, self._clock.now())
+        self._calls.begin(claimed, endpoint)
 
-    def _called(self, task: asyncio.Task[None]) -> None:
-        """A call is over; one that failed through a bug of ours gives its slot back and waits for its lease to end."""
-        self._calls.discard(task)
-        if task.cancelled():
-            self._free(task.get_name(), 1)
-        elif (error := task.exception()) is not None:
-            log.error("dispatch.call_failed", endpoint_id=task.get_name(), exc_info=error)
-            self._free(task.get_name(), 1)
-
-    async def _deliver(self, claimed: Claimed, endpoint: Endpoint) -> None:
-        """Call, and hand the outcome in. A slot is free again once a call went well.
+    def _ended(self, sent: Sent) -> None:
+        """Hand the outcome of a call in. A slot is free again once a call went well.
 
         One that failed keeps its slot until the failure is recorded, as it may be the one that slows the endpoint
         down or deactivates it, and no call may slip through before that.
         """
-        request = request_for(
-            endpoint,
-            call_id=claimed.id,
-            event_id=claimed.event_id,
-            sequence=claimed.sequence,
-            stored_body=claimed.body,
-            at=self._clock.now(),
-        )
-        outcome = await self._sender.send(request)
-        self._recorder.add(
-            Sent(delivery_id=claimed.id, lease_id=claimed.lease_id, endpoint_id=claimed.endpoint_id, outcome=outcome)
-        )
-        if outcome.error is None:
-            self._free(claimed.endpoint_id, 1)
+        is_well = sent.outcome.error is None
+        self._recorder.add(sent)
+        self._pace.answered(sent.endpoint_id, well=is_well)
+        if is_well:
+            self._free(sent.endpoint_id, 1)
+        elif sent.outcome.retry_after_s:
+            until = self._pace.pause(sent.endpoint_id, wait_s=sent.outcome.retry_after_s, now=self._clock.now())
+            self._turns.wait(sent.endpoint_id, until)
+            self._let_go(sent.endpoint_id)
 
     def _recorded(self, sent: Sequence[Sent], report: RecordReport) -> None:
         """The outcomes are durable, and retries are in the calendar."""
         self._observe(sent, report)
-        for one in sent:
-            if one.outcome.error is not None:
-                self._tell(one)
         for endpoint_id, failures in report.failures.items():
-            self._slots.judge(endpoint_id, failures)
-            if self._slots.is_failing(endpoint_id):
+            self._pace.judge(endpoint_id, failures)
+            if self._pace.is_failing(endpoint_id):
                 self._let_go(endpoint_id)
         for endpoint_id, at in report.due_again.items():
             if endpoint_id not in report.deactivated:
@@ -348,29 +360,14 @@ class Dispatcher:
         if endpoint is not None and endpoint.state is EndpointState.ACTIVE:
             log.warning("endpoint.deactivated", endpoint_id=endpoint_id, name=endpoint.name, reason=reason)
             self._endpoints[endpoint_id] = replace(endpoint, state=EndpointState.DEACTIVATED)
-        self._due.pop(endpoint_id, None)
+        self._due.forget(endpoint_id)
         self._let_go(endpoint_id)
         self.survey_soon()
 
-    def _tell(self, failed: Sent) -> None:
-        endpoint = self._endpoints.get(failed.endpoint_id)
-        log.info(
-            "delivery.attempt_failed",
-            delivery_id=failed.delivery_id,
-            endpoint_id=failed.endpoint_id,
-            name="" if endpoint is None else endpoint.name,
-            error=failed.outcome.error,
-            detail=failed.outcome.detail,
-        )
-
     # --- small matters -----------------------------------------------------------------------------------------------
 
-    def _is_due(self, endpoint_id: str, now: datetime) -> bool:
-        at = self._due.get(endpoint_id)
-        return at is not None and at <= now
-
-    def _note_due(self, endpoint_id: str, at: datetime) -> None:
-        self._due[endpoint_id] = min(at, self._due.get(endpoint_id, at))
+    def _note_due(self, endpoint_id: str, at: datetime, *, is_fresh: bool = False) -> None:
+        self._due.note(endpoint_id, at, is_fresh=is_fresh)
         self._changed.set()
 
     def _is_called(self, endpoint_id: str) -> bool:
@@ -379,18 +376,18 @@ class Dispatcher:
 
     def _free(self, endpoint_id: str, count: int) -> None:
         """Slots are free again: whoever waits for one has it, and there may be room to claim more."""
-        was_full = self._slots.is_full
-        self._slots.give_back(endpoint_id, count)
-        if was_full:
-            self._pump_all()
-        else:
-            self._pump(endpoint_id)
-        if endpoint_id in self._due and self._ahead.wants(endpoint_id):
-            self._changed.set()
+        heirs = self._pace.heirs(endpoint_id, self._ahead.in_turn())
+        self._pace.give_back(endpoint_id, count)
+        for heir in heirs:
+            if count <= 0:
+                break
+            count -= self._pump(heir)
+        self._claim_soon(endpoint_id)
 
-    def _give_back_room(self, counts: Mapping[str, int]) -> None:
-        for endpoint_id, count in counts.items():
-            self._ahead.give_back_room(endpoint_id, count)
+    def _claim_soon(self, endpoint_id: str) -> None:
+        """Have more claimed for the endpoint if something is due for it and there is room."""
+        if self._room.wanted(endpoint_id, self._clock.now()):
+            self._changed.set()
 
     def _new_lease(self) -> str:
         return self._luck.entropy(16).hex()

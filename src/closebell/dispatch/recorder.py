@@ -11,11 +11,14 @@ from closebell.clock import Clock, Luck
 from closebell.dispatch.recording import RecordReport, Sent, record_outcomes
 from closebell.errors import Unavailable
 from closebell.store.unit import Database
+from closebell.tracing.spans import Kind, Tracer
 
 log = structlog.get_logger()
 
 BATCH_MAX = 256
 """Outcomes recorded in one transaction."""
+
+SPAN = "record outcomes"
 
 UNAVAILABLE_PAUSE_S = 0.5
 """How long to wait before recording again in a database that could not answer."""
@@ -31,11 +34,15 @@ class Recorder:
         clock: Clock,
         luck: Luck,
         recorded: Callable[[Sequence[Sent], RecordReport], None],
+        tracer: Tracer,
+        mails_failures: bool = False,
     ) -> None:
         self._database = database
         self._clock = clock
         self._luck = luck
         self._recorded = recorded
+        self._mails_failures = mails_failures
+        self._tracer = tracer
         self._waiting: list[Sent] = []
         self._news = asyncio.Event()
         self._stopping = False
@@ -72,7 +79,7 @@ class Recorder:
         """Record until it is durable. Giving up after stop is safe: the leases run out and the calls are repeated."""
         while True:
             try:
-                report = await self._database.write(record_outcomes, batch, clock=self._clock, luck=self._luck)
+                report = await self._write(batch)
             except Unavailable as error:
                 log.warning("dispatch.recording_delayed", outcomes=len(batch), error=str(error))
                 if self._stopping:
@@ -86,6 +93,19 @@ class Recorder:
             else:
                 self._done(batch, report)
                 return
+
+    async def _write(self, batch: Sequence[Sent]) -> RecordReport:
+        links = (one.traceparent for one in batch if one.traceparent is not None)
+        with self._tracer.begin(SPAN, Kind.INTERNAL, links=links) as span:
+            if span.is_recorded:
+                span.note({"closebell.outcomes": len(batch)})
+            return await self._database.write(
+                record_outcomes,
+                batch,
+                clock=self._clock,
+                luck=self._luck,
+                mails_failures=self._mails_failures,
+            )
 
     async def _record_apart(self, batch: Sequence[Sent]) -> None:
         """Something unforeseen in one outcome must not hold up the others; its delivery waits for its lease to end."""

@@ -237,6 +237,16 @@ class Sender:
         )
 
 
+def host_of(url: str) -> str:
+    """The host that a call to the URL goes to, as the HTTP client reads it; nothing when it goes nowhere.
+
+    >>> host_of("https://Receiver.Example.:8443/hook"), host_of("not a URL")
+    ('receiver.example', '')
+    """
+    target = _target(url)
+    return "" if target is None else target.host.lower().rstrip(".")
+
+
 @lru_cache(maxsize=TARGETS_MAX)
 def _target(text: str) -> _Target | None:
     """Where the URL leads; None when it leads nowhere a webhook can go."""

@@ -9,8 +9,9 @@ from typing import Final
 import structlog
 
 from closebell.clock import Clock
+from closebell.dispatch.forgetting import KeptFor, forget_old
 from closebell.errors import Unavailable
-from closebell.store import deliveries, kept_answers, tokens
+from closebell.store import deliveries, kept_answers, secrets, tokens
 from closebell.store.unit import Database
 
 log = structlog.get_logger()
@@ -26,18 +27,23 @@ PURGES_MAX: Final = 100
 
 Purge = Callable[..., int]
 
+FOR_EVER: Final = KeptFor()
+"""Nothing that was told is forgotten."""
 
-async def keep_up(database: Database, *, clock: Clock, every_s: float = UPKEEP_EVERY_S) -> None:
+
+async def keep_up(
+    database: Database, *, clock: Clock, kept_for: KeptFor = FOR_EVER, every_s: float = UPKEEP_EVERY_S
+) -> None:
     """Do the rounds until cancelled; a database that cannot answer is asked again the next time."""
     while True:
         try:
-            await go_round(database, clock)
+            await go_round(database, clock, kept_for)
         except Unavailable as error:
             log.warning("upkeep.database_unavailable", error=str(error))
         await asyncio.sleep(every_s)
 
 
-async def go_round(database: Database, clock: Clock) -> None:
+async def go_round(database: Database, clock: Clock, kept_for: KeptFor = FOR_EVER) -> None:
     """Do every duty once.
 
     Errors: Unavailable.
@@ -45,10 +51,14 @@ async def go_round(database: Database, clock: Clock) -> None:
     cancelled = await database.write(deliveries.cancel_strays, now=clock.now())
     if cancelled:
         log.info("upkeep.deliveries_cancelled", count=cancelled)
-    for what, purge in (("answers", kept_answers.purge), ("tokens", tokens.purge)):
+    for what, purge in (("answers", kept_answers.purge), ("tokens", tokens.purge), ("secrets", secrets.purge)):
         forgotten = await _forget(database, purge, clock)
         if forgotten:
             log.info("upkeep.forgotten", what=what, count=forgotten)
+    old = await forget_old(database, kept_for, clock=clock)
+    for what, count in (("bodies", old.bodies), ("attempts", old.attempts)):
+        if count:
+            log.info("upkeep.forgotten", what=what, count=count)
 
 
 async def _forget(database: Database, purge: Purge, clock: Clock) -> int:

@@ -34,13 +34,15 @@ class Caller:
     """Whoever shows a key or a token.
 
     Shape: `id` is the key's or the user's; `center_ids` are the centres they are bound to, None for every centre;
-           `employee_id` is who they are, if they are an employee.
+           `employee_id` is who they are, if they are an employee. `traceparent` is the trace that this call of
+           theirs belongs to, if it belongs to one.
     """
 
     id: str
     role: Role
     center_ids: frozenset[str] | None = None
     employee_id: str | None = None
+    traceparent: str | None = None
 
     def reaches(self, center_id: str) -> bool:
         """Whether the centre is one of theirs."""

@@ -1,4 +1,7 @@
-"""The hash chain over all events: altering, removing or inserting one breaks every link after it."""
+"""The hash chain over all events: altering, removing or inserting one breaks every link after it.
+
+A link covers the hash of a body and not the body, so that a body can be forgotten while the chain is proved as before.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,24 @@ GENESIS: Final = bytes(HASH_BYTES)
 """What the first event is linked to: there is nothing before it."""
 
 
-def link(previous: bytes, sequence: int, body: bytes) -> bytes:
-    """The hash of one event: SHA-256 over the previous hash, the sequence (8 bytes, big endian) and the body.
+def body_hash(body: bytes) -> bytes:
+    """The hash of a body as it was told: SHA-256 over its bytes.
 
-    Every part but the last has a fixed length, so no two different events read as the same bytes.
-
-    >>> link(GENESIS, 1, b"{}").hex()
-    '1bad765d926feacace97a8ddcd329a1f4254c208affc1ba86b3c7d59e8fba83e'
+    >>> body_hash(b"{}").hex()
+    '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
     """
-    if len(previous) != HASH_BYTES:
-        raise ValueError(f"A previous hash is {HASH_BYTES} bytes, not {len(previous)}.")
-    return hashlib.sha256(previous + sequence.to_bytes(SEQUENCE_BYTES, "big") + body).digest()
+    return hashlib.sha256(body).digest()
+
+
+def link(previous: bytes, sequence: int, hash_of_body: bytes) -> bytes:
+    """The hash of one event: SHA-256 over the previous hash, the sequence (8 bytes, big endian) and the body's hash.
+
+    Every part has a fixed length, so no two different events read as the same bytes.
+
+    >>> link(GENESIS, 1, body_hash(b"{}")).hex()
+    '11877e2e7b75bc88d35d117371131d661b930d8bc576d3a189fa753f95e10266'
+    """
+    for name, digest in (("previous hash", previous), ("body's hash", hash_of_body)):
+        if len(digest) != HASH_BYTES:
+            raise ValueError(f"A {name} is {HASH_BYTES} bytes, not {len(digest)}.")
+    return hashlib.sha256(previous + sequence.to_bytes(SEQUENCE_BYTES, "big") + hash_of_body).digest()

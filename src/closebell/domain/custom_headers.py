@@ -20,8 +20,10 @@ VALUE_CHARACTERS_MAX: Final = 4096
 HEADERS_CHARACTERS_MAX: Final = 8192
 """Characters of all names and values together; common servers refuse a head beyond this."""
 
-OURS: Final = frozenset({"host", "content-length", "content-type", "content-encoding", "expect", "date"})
-"""Headers that describe the message we send; a second opinion would corrupt it."""
+OURS: Final = frozenset(
+    {"host", "content-length", "content-type", "content-encoding", "expect", "date", "traceparent", "tracestate"}
+)
+"""Headers that describe the message we send, or the trace it belongs to; a second opinion would corrupt it."""
 HOP_BY_HOP: Final = frozenset(
     {
         "connection",

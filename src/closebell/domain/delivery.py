@@ -107,7 +107,14 @@ class Exhausted:
     reason: str
 
 
-Verdict = Delivered | DueAgain | Exhausted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillDelivered:
+    """The policy allows no further attempt; it was sent again though the receiver had it, and it still does."""
+
+    reason: str
+
+
+Verdict = Delivered | DueAgain | Exhausted | StillDelivered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +131,7 @@ class Decision:
     def state(self) -> DeliveryState:
         """The delivery's new state."""
         match self.verdict:
-            case Delivered():
+            case Delivered() | StillDelivered():
                 return DeliveryState.DELIVERED
             case DueAgain():
                 return DeliveryState.PENDING
@@ -143,10 +150,14 @@ def decide(
     policy: RetryPolicy,
     luck: float,
     now: datetime,
+    attempts_before: int = 0,
+    was_delivered: bool = False,
 ) -> Decision:
     """What follows from an attempt.
 
-    Shape:  `consecutive_failures` are the endpoint's failed attempts in a row *before* this one.
+    Shape:  `consecutive_failures` are the endpoint's failed attempts in a row *before* this one. `attempts_before` were
+            made before the delivery was sent again and do not count for the policy; `was_delivered` says that one of
+            them brought it to the receiver.
     Units:  attempts count from 1; `luck` is uniform in [0, 1).
     Source: docs/webhooks.md; the contract, section 6.4.
     """
@@ -158,16 +169,22 @@ def decide(
         return Decision(verdict=DueAgain(at=now), deactivate=gone)
     at = next_retry_at(
         now=now,
-        attempt_number=attempt_number,
+        attempt_number=attempt_number - attempts_before,
         policy=policy,
         luck=luck,
         retry_after_s=outcome.retry_after_s,
     )
-    exhausted = Exhausted(reason=f"Attempt {attempt_number} was the last and failed: {outcome.detail}")
     return Decision(
-        verdict=exhausted if at is None else DueAgain(at=at),
+        verdict=_given_up(attempt_number, outcome, was_delivered=was_delivered) if at is None else DueAgain(at=at),
         deactivate=_too_many_failures(consecutive_failures + 1, outcome),
     )
+
+
+def _given_up(attempt_number: int, outcome: Outcome, *, was_delivered: bool) -> Verdict:
+    failed = f"Attempt {attempt_number} was the last and failed: {outcome.detail}"
+    if was_delivered:
+        return StillDelivered(reason=f"It had been delivered before it was sent again. {failed}")
+    return Exhausted(reason=failed)
 
 
 def _too_many_failures(in_a_row: int, outcome: Outcome) -> str | None:

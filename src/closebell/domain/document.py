@@ -185,6 +185,9 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     additional_fields: list[AdditionalField]
 
 
+OWN_FIELDS = frozenset({"currency_code", "refund_of", "cancelled_at"})
+"""The additional fields that Closebell itself adds; any other was brought along."""
+
 SECTIONS = frozenset({"InvoiceItems", "Appointments", "Transactions", "dues_and_fees", "gst_parameters", "Redemptions"})
 """The sections a reader can ask for with `expand`."""
 
@@ -238,6 +241,9 @@ _SHOWN: Final[Mapping[str, Mapping[str, Callable[[Invoice, Currency], Any]]]] = 
     },
 }
 """What each section adds."""
+
+NOT_TOLD: Final = frozenset(name for section in SECTIONS - EVENT_SECTIONS for name in _SHOWN[section])
+"""The members of an invoice that no event carries."""
 
 
 def redemption_documents(invoice: Invoice) -> list[RedemptionDocument]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
-from closebell.domain import identifiers, text
+from closebell.domain import condition, event_fields, identifiers, text
 from closebell.domain.address import Network, check_url
+from closebell.domain.authorization import AuthorizationDraft
+from closebell.domain.condition import ConditionDraft
 from closebell.domain.endpoint import Endpoint, EndpointState, HttpMethod
 from closebell.domain.event import EVENT_TYPES, INVOICE_CLOSED
 from closebell.domain.retry import RetryPolicy
-from closebell.domain.signature import Secret, SignatureStyle
+from closebell.domain.signature import SignatureStyle
 from closebell.errors import InvalidInput
 
 NAME_CHARACTERS_MAX: Final = 200
@@ -22,13 +24,18 @@ DESCRIPTION_CHARACTERS_MAX: Final = 2_000
 """Characters of what a person writes beside it."""
 CHOICES_MAX: Final = 100
 """Event types, centres or signature styles of one endpoint."""
+RATE_PER_S_MAX: Final = 10_000
+"""Calls that an endpoint can ask to begin in a second at most."""
 
 E = TypeVar("E", bound=enum.StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointDraft:
-    """An endpoint as it was asked for, unchecked; no `center_ids` means every centre, no `secret` a fresh one."""
+    """An endpoint as it was asked for, unchecked.
+
+    Shape: no `center_ids` means every centre, no `secret` a fresh one, no `rate_per_s` or 0 no bound.
+    """
 
     name: str
     url: str
@@ -38,12 +45,17 @@ class EndpointDraft:
     center_ids: tuple[str, ...] = ()
     signature_styles: tuple[str, ...] = ("standard",)
     policy: str = "standard"
-    secret: str | None = None
+    rate_per_s: int | None = None
+    recovers_when_enabled: bool = False
+    conditions: tuple[ConditionDraft, ...] = ()
+    secret: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    authorization: AuthorizationDraft | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointChanges:
-    """What is to be different about an endpoint, unchecked; None leaves a field as it is."""
+    """What is to be different about an endpoint, unchecked; None leaves a field as it is, a rate of 0 is no bound."""
 
     name: str | None = None
     url: str | None = None
@@ -53,22 +65,25 @@ class EndpointChanges:
     center_ids: tuple[str, ...] | None = None
     signature_styles: tuple[str, ...] | None = None
     policy: str | None = None
+    rate_per_s: int | None = None
+    recovers_when_enabled: bool | None = None
+    conditions: tuple[ConditionDraft, ...] | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    authorization: AuthorizationDraft | None = None
 
 
-def drafted(
-    draft: EndpointDraft, *, endpoint_id: str, fresh_secret: Secret, networks: Sequence[Network], now: datetime
-) -> Endpoint:
-    """The active endpoint that the draft describes; whether its centres exist is for the caller to know.
+def drafted(draft: EndpointDraft, *, endpoint_id: str, networks: Sequence[Network], now: datetime) -> Endpoint:
+    """The active endpoint that the draft describes, still without secrets; whether its centres exist is for the caller
+    to know.
 
     Errors: InvalidInput naming the field, such as `event_types[0]`.
 
     >>> from datetime import UTC
     >>> draft = EndpointDraft(name="Till", url="https://till.example/hook", event_types=("Invoice.Open",))
-    >>> noon, secret = datetime(2026, 1, 5, 12, tzinfo=UTC), Secret.generate(bytes(32))
-    >>> drafted(draft, endpoint_id="", fresh_secret=secret, networks=(), now=noon)
+    >>> drafted(draft, endpoint_id="", networks=(), now=datetime(2026, 1, 5, 12, tzinfo=UTC))
     Traceback (most recent call last):
     closebell.errors.InvalidInput: event_types[0]: 'Invoice.Open' is not known; write one of Guest.Created, \
-Guest.Updated, Invoice.Closed, Invoice.Payments.Added, Invoice.Payments.Deleted
+Guest.Erased, Guest.Updated, Invoice.Closed, Invoice.Payments.Added, Invoice.Payments.Deleted
     """
     blank = Endpoint(
         id=endpoint_id,
@@ -85,7 +100,7 @@ Guest.Updated, Invoice.Closed, Invoice.Payments.Added, Invoice.Payments.Deleted
         consecutive_failures=0,
         created_at=now,
         updated_at=now,
-        secrets=(fresh_secret if draft.secret is None else Secret.parse(draft.secret),),
+        secrets=(),
     )
     wanted = EndpointChanges(
         name=draft.name,
@@ -96,6 +111,9 @@ Guest.Updated, Invoice.Closed, Invoice.Payments.Added, Invoice.Payments.Deleted
         center_ids=draft.center_ids,
         signature_styles=draft.signature_styles,
         policy=draft.policy,
+        rate_per_s=draft.rate_per_s,
+        recovers_when_enabled=draft.recovers_when_enabled,
+        conditions=draft.conditions,
     )
     return changed(blank, wanted, networks=networks, now=now)
 
@@ -105,25 +123,53 @@ def changed(endpoint: Endpoint, changes: EndpointChanges, *, networks: Sequence[
 
     Errors: InvalidInput naming the field.
     """
-    after = replace(endpoint, updated_at=now)
+    after = _described(replace(endpoint, updated_at=now), changes)
+    if changes.url is not None:
+        check_url(changes.url, allowed_networks=networks)
+        after = replace(after, url=changes.url)
+    return _paced(_called(_subscribed(after, changes), changes), changes)
+
+
+def _described(after: Endpoint, changes: EndpointChanges) -> Endpoint:
+    """What it is called."""
     if changes.name is not None:
         after = replace(after, name=text.name(changes.name, "name", most=NAME_CHARACTERS_MAX))
     if changes.description is not None:
         said = text.bounded(changes.description, "description", most=DESCRIPTION_CHARACTERS_MAX)
         after = replace(after, description=said)
-    if changes.url is not None:
-        check_url(changes.url, allowed_networks=networks)
-        after = replace(after, url=changes.url)
-    if changes.http_method is not None:
-        after = replace(after, http_method=_member(HttpMethod, changes.http_method, "http_method"))
+    return after
+
+
+def _subscribed(after: Endpoint, changes: EndpointChanges) -> Endpoint:
+    """Which events it is told of."""
     if changes.event_types is not None:
         after = replace(after, event_types=_event_types(changes.event_types))
     if changes.center_ids is not None:
         after = replace(after, center_ids=_center_ids(changes.center_ids))
+    if changes.conditions is not None:
+        after = replace(after, conditions=condition.checked(changes.conditions))
+    if changes.conditions is not None or changes.event_types is not None:
+        event_fields.must_be_able_to_hold(after.conditions, after.event_types)
+    return after
+
+
+def _called(after: Endpoint, changes: EndpointChanges) -> Endpoint:
+    """What a call to it looks like."""
+    if changes.http_method is not None:
+        after = replace(after, http_method=_member(HttpMethod, changes.http_method, "http_method"))
     if changes.signature_styles is not None:
         after = replace(after, signature_styles=_styles(changes.signature_styles))
+    return after
+
+
+def _paced(after: Endpoint, changes: EndpointChanges) -> Endpoint:
+    """When it is called, and called again."""
     if changes.policy is not None:
         after = replace(after, policy=_member(RetryPolicy, changes.policy, "policy"))
+    if changes.rate_per_s is not None:
+        after = replace(after, rate_per_s=_rate(changes.rate_per_s))
+    if changes.recovers_when_enabled is not None:
+        after = replace(after, recovers_when_enabled=changes.recovers_when_enabled)
     return after
 
 
@@ -145,6 +191,12 @@ def _center_ids(ids: Sequence[str]) -> tuple[str, ...]:
     """The ids in their wire spelling, each where it stood, so that a caller can name the one that is unknown."""
     _must_be_some(ids, "center_ids", least=0)
     return tuple(identifiers.guid(id_, field=f"center_ids[{index}]") for index, id_ in enumerate(ids))
+
+
+def _rate(asked: int) -> int | None:
+    if not 0 <= asked <= RATE_PER_S_MAX:
+        raise InvalidInput("rate_per_s", f"is {asked}; it must be from 1 to {RATE_PER_S_MAX}, or 0 for no bound")
+    return asked or None
 
 
 def _must_be_some(values: Sequence[str], field: str, *, least: int) -> None:

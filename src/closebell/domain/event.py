@@ -5,6 +5,7 @@ Source: docs/webhooks.md; public page "webhooks-event-response-structure"; docs/
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -22,9 +23,12 @@ PAYMENTS_ADDED = "Invoice.Payments.Added"
 PAYMENTS_DELETED = "Invoice.Payments.Deleted"
 GUEST_CREATED = "Guest.Created"
 GUEST_UPDATED = "Guest.Updated"
+GUEST_ERASED = "Guest.Erased"
 
-EVENT_TYPES = frozenset({INVOICE_CLOSED, PAYMENTS_ADDED, PAYMENTS_DELETED, GUEST_CREATED, GUEST_UPDATED})
+EVENT_TYPES = frozenset({INVOICE_CLOSED, PAYMENTS_ADDED, PAYMENTS_DELETED, GUEST_CREATED, GUEST_UPDATED, GUEST_ERASED})
 """The event types an endpoint can subscribe to."""
+EVERYWHERE = frozenset({GUEST_ERASED})
+"""The types that concern whoever listens, whatever the centre: a guest's data may have been told of any."""
 
 
 class InvoiceData(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +43,21 @@ class PaymentsData(msgspec.Struct, frozen=True, kw_only=True):
     invoice_id: str
     is_closed: bool
     transactions: list[document.TransactionDocument]
+
+
+class RedactedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event whose body holds nothing of a guest any more, and the hash of the body that it has now."""
+
+    sequence: int
+    event_id: str
+    redacted_body_hash: str
+
+
+class ErasureData(msgspec.Struct, frozen=True, kw_only=True):
+    """The `data` of an event that a guest was erased; a guest of many events is told of in several."""
+
+    guest_id: str
+    redacted_events: list[RedactedEvent]
 
 
 class Envelope(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
@@ -75,6 +94,12 @@ def payments_changed(event_type: str, invoice: Invoice, *, event_id: str, at: da
         transactions=[document.transaction_document(t, invoice.currency) for t in invoice.transactions],
     )
     return stored(event_type, data, event_id=event_id, at=at)
+
+
+def guest_erased(guest_id: str, redacted: Iterable[RedactedEvent], *, event_id: str, at: datetime) -> bytes:
+    """The stored body of the event that a guest was erased, and what became of the bodies that told of them."""
+    data = ErasureData(guest_id=guest_id, redacted_events=list(redacted))
+    return stored(GUEST_ERASED, data, event_id=event_id, at=at)
 
 
 def stored(event_type: str, data: msgspec.Struct, *, event_id: str, at: datetime) -> bytes:

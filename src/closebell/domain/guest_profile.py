@@ -172,6 +172,28 @@ def changed(before: GuestRecord, said: GuestRequest) -> GuestRecord:
     return replace(before, entry=_entry(before.entry, profile, said, info), profile=profile)
 
 
+def erased(before: GuestRecord, *, now: datetime) -> GuestRecord:
+    """The guest of whom nothing is known any more but the id, their centre and since when they come."""
+    nothing = Preferences(**{one.name: False for one in fields(Preferences)})
+    return GuestRecord(
+        entry=GuestEntry(id=before.entry.id, center_id=before.entry.center_id),
+        profile=GuestProfile(preferences=nothing),
+        created_at=before.created_at,
+        updated_at=now,
+    )
+
+
+def without_name_of(guest: GuestRecord, other_id: str) -> GuestRecord:
+    """The guest, who keeps the id and not the name of the other who referred them."""
+    referral = guest.profile.referral or Referral()
+    bare = {
+        one.name: Named(id=named.id)
+        for one in fields(referral)
+        if (named := getattr(referral, one.name)) is not None and named.id == other_id
+    }
+    return replace(guest, profile=replace(guest.profile, referral=replace(referral, **bare)))
+
+
 def _entry(before: GuestEntry, profile: GuestProfile, said: GuestRequest, info: PersonalInfoShape) -> GuestEntry:
     return GuestEntry(
         id=before.id,

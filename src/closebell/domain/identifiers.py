@@ -14,6 +14,8 @@ NO_GUID = "00000000-0000-0000-0000-000000000000"
 
 OBJECT_ID_DIGITS = 24
 OBJECT_ID_ENTROPY_BYTES = 8
+OBJECT_ID_AT_S_MAX = 0xFFFFFFFF
+"""The last second that an identifier can tell: in the year 2106."""
 
 
 def guid(text: str, *, field: str) -> str:
@@ -44,4 +46,17 @@ def object_id(*, at_s: int, entropy: bytes) -> str:
     '622aeba00000000000000000'
     """
     assert len(entropy) == OBJECT_ID_ENTROPY_BYTES, "an identifier takes 8 bytes of entropy"
-    return f"{at_s & 0xFFFFFFFF:08x}{entropy.hex()}"
+    return f"{at_s & OBJECT_ID_AT_S_MAX:08x}{entropy.hex()}"
+
+
+def object_id_floor(at_s: int) -> str:
+    r"""What sorts before every identifier that was made in this second or later, and after all earlier ones.
+
+    >>> object_id_floor(1_646_980_000) < object_id(at_s=1_646_980_000, entropy=bytes(8))
+    True
+    >>> object_id_floor(1_646_980_001) > object_id(at_s=1_646_980_000, entropy=b"\xff" * 8)
+    True
+    """
+    if at_s > OBJECT_ID_AT_S_MAX:
+        return "g"  # beyond the last hexadecimal digit
+    return f"{max(at_s, 0):08x}"

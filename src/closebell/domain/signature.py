@@ -6,8 +6,9 @@
     ├── SignatureMismatch         no secret given makes the signature that came
     └── SignatureStale            the signature is ours, its timestamp is too far from now
 
-Two styles. *Standard Webhooks* signs id, timestamp and body. The contract's style signs the body alone: it proves
-the origin and not the time, so a receiver that can choose takes the first.
+Three styles. *Standard Webhooks* signs id, timestamp and body: with a secret that both sides share, or with a private
+key (ed25519) whose public half verifies. The contract's style signs the body alone: it proves the origin and not the
+time, so a receiver that can choose takes one of the others.
 
 Source: docs/webhooks.md; https://www.standardwebhooks.com; the contract, section 6.3.
 """
@@ -22,7 +23,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from closebell.errors import ClosebellError, InvalidInput
 
@@ -35,9 +36,16 @@ TOLERANCE: Final = timedelta(minutes=5)
 """How far the clocks of sender and receiver may differ, either way, before a call counts as replayed."""
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # what every secret starts with is no secret
+PUBLIC_KEY_PREFIX: Final = "whpk_"
 SECRET_BYTES: Final = 32
 SECRET_BYTES_MIN: Final = 24
 SECRET_BYTES_MAX: Final = 64
+
+ENTRIES_MAX: Final = 32
+"""Signatures of one call that are looked at: several times what a rotation needs, little for a stranger to waste."""
+SYMMETRIC_ENTRY: Final = "v1,"
+ASYMMETRIC_ENTRY: Final = "v1a,"
+"""How the two kinds of entries in `webhook-signature` begin."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
@@ -70,7 +78,24 @@ class SignatureStyle(enum.StrEnum):
     """How a webhook is signed; an endpoint may ask for several at once."""
 
     STANDARD = "standard"
+    ED25519 = "ed25519"
     ZENOTI = "zenoti"
+
+
+class Signs(Protocol):
+    """A private key."""
+
+    def sign_standard(self, message: bytes) -> str:
+        """One entry of `webhook-signature` over `{id}.{timestamp}.{body}`."""
+        ...
+
+
+class Verifies(Protocol):
+    """A public key."""
+
+    def verifies(self, entry: str, message: bytes) -> bool:
+        """Whether its private half made this entry of `webhook-signature` over the message; never raises."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -117,7 +142,7 @@ class Secret:
 
     def sign_standard(self, message: bytes) -> str:
         """One entry of `webhook-signature` over `{id}.{timestamp}.{body}`."""
-        return "v1," + base64.b64encode(hmac.digest(self._key, message, "sha256")).decode("ascii")
+        return SYMMETRIC_ENTRY + base64.b64encode(hmac.digest(self._key, message, "sha256")).decode("ascii")
 
     def sign_zenoti(self, body: bytes) -> bytes:
         """The HMAC of the contract's style: its key is the secret's text as shown, prefix and all."""
@@ -131,12 +156,19 @@ class Secret:
 
 
 def headers(
-    *, event_id: str, at: datetime, body: bytes, secrets: Sequence[Secret], styles: Collection[SignatureStyle]
+    *,
+    event_id: str,
+    at: datetime,
+    body: bytes,
+    secrets: Sequence[Secret],
+    styles: Collection[SignatureStyle],
+    private_keys: Sequence[Signs] = (),
 ) -> dict[str, str]:
     """The headers that go with one attempt to send `body`.
 
-    Shape:  `webhook-id` and `webhook-timestamp` always, and one signature header per style. `secrets` are the live
-            ones, newest first: the standard style carries a signature of each, the contract's has room for one.
+    Shape:  `webhook-id` and `webhook-timestamp` always, and what the styles need. `secrets` and `private_keys` are the
+            live ones, newest first: `webhook-signature` carries a signature of each. The contract's style has room for
+            one, made with the oldest secret: a receiver that knows the old one alone goes on until that one expires.
     Units:  `at` is the instant of this attempt, aware; the header carries whole unix seconds, rounded down.
 
     >>> made = headers(event_id="622b5b33a961750e01db6510", at=datetime(2022, 3, 11, tzinfo=UTC), body=b"{}",
@@ -144,15 +176,21 @@ def headers(
     >>> made["webhook-timestamp"], made["webhook-signature"]
     ('1646956800', 'v1,+sWwxAMAknNewnRhcqqGQ5iVMaL7FJsYPGVzD3s3AiM=')
     """
-    if styles and not secrets:
+    if not (secrets or {*styles} <= {SignatureStyle.ED25519}):
         raise ValueError("Signing needs at least one live secret.")
+    if SignatureStyle.ED25519 in styles and not private_keys:
+        raise ValueError("Signing with ed25519 needs at least one live private key.")
     timestamp = str(_unix_seconds(at))
     made = {ID_HEADER: event_id, TIMESTAMP_HEADER: timestamp}
-    if SignatureStyle.STANDARD in styles:
+    signers = [
+        *(secrets if SignatureStyle.STANDARD in styles else ()),
+        *(private_keys if SignatureStyle.ED25519 in styles else ()),
+    ]
+    if signers:
         message = _standard_message(event_id, timestamp, body)
-        made[STANDARD_HEADER] = " ".join([secret.sign_standard(message) for secret in secrets])
+        made[STANDARD_HEADER] = " ".join([signer.sign_standard(message) for signer in signers])
     if SignatureStyle.ZENOTI in styles:
-        made[ZENOTI_HEADER] = "sha256 =" + secrets[0].sign_zenoti(body).hex("-").upper()
+        made[ZENOTI_HEADER] = "sha256 =" + secrets[-1].sign_zenoti(body).hex("-").upper()
     return made
 
 
@@ -165,21 +203,26 @@ def verify_standard(
     secrets: Sequence[Secret],
     now: datetime,
     tolerance: timedelta = TOLERANCE,
+    public_keys: Sequence[Verifies] = (),
 ) -> None:
-    """Return only when one of `secrets` signed exactly this and did so about now.
+    """Return only when one of `secrets`, or the other half of one of `public_keys`, signed exactly this about now.
 
-    Shape:  `event_id`, `timestamp`, `signature` are the header values as they came. Entries of other versions than
-            `v1` are skipped.
+    Shape:  `event_id`, `timestamp`, `signature` are the header values as they came. Entries `v1` are compared with
+            `secrets`, entries `v1a` with `public_keys`; others are skipped.
     Errors: SignatureMalformed, SignatureMismatch, SignatureStale, in this order; nothing else, whatever came.
     """
     if not _UNIX_SECONDS.fullmatch(timestamp):
         raise SignatureMalformed(f"{TIMESTAMP_HEADER} must be whole unix seconds.")
+    entries = signature.split()[:ENTRIES_MAX]
     # Compared as bytes: compare_digest raises TypeError on text beyond ASCII.
-    came = [entry.encode("utf-8", "surrogatepass") for entry in signature.split() if entry.startswith("v1,")]
-    if not came:
-        raise SignatureMalformed(f"{STANDARD_HEADER} has no entry of the form 'v1,<base64>'.")
+    shared = [entry.encode("utf-8", "surrogatepass") for entry in entries if entry.startswith(SYMMETRIC_ENTRY)]
+    asymmetric = [entry for entry in entries if public_keys and entry.startswith(ASYMMETRIC_ENTRY)]
+    if not shared and not asymmetric:
+        wanted = f"'{SYMMETRIC_ENTRY}<base64>'" + (f" or '{ASYMMETRIC_ENTRY}<base64>'" if public_keys else "")
+        raise SignatureMalformed(f"{STANDARD_HEADER} has no entry of the form {wanted}.")
     message = _standard_message(event_id, timestamp, body)
-    if not _any_equal(came, [secret.sign_standard(message).encode("ascii") for secret in secrets]):
+    is_ours = _any_equal(shared, [secret.sign_standard(message).encode("ascii") for secret in secrets])
+    if not is_ours and not any(key.verifies(entry, message) for entry in asymmetric for key in public_keys):
         raise SignatureMismatch(f"No secret given makes this {STANDARD_HEADER}.")
     # Judged last, so that "stale" is said of our own calls only.
     age_s = _unix_seconds(now) - int(timestamp)

@@ -1,6 +1,7 @@
 """What a consuming application imports: verify, parse, drop repeats, heal gaps.
 
-It needs nothing beyond the standard library. The whole story, with examples that run, is `docs/webhooks.md`.
+It needs nothing beyond the standard library, save for public keys (`whpk_`), which need `cryptography`. The whole
+story, with examples that run, is `docs/webhooks.md`.
 """
 
 from closebell.domain.signature import (
@@ -13,7 +14,16 @@ from closebell.domain.signature import (
     SignatureStyle,
 )
 from closebell.receiver.event import Event, EventMalformed, stored_body
-from closebell.receiver.feed import ChainBroken, Feed, FeedEvent, FeedMalformed, FeedUnavailable, verify_chain
+from closebell.receiver.feed import (
+    ChainBroken,
+    Feed,
+    FeedEvent,
+    FeedMalformed,
+    FeedUnavailable,
+    verify_chain,
+    verify_redactions,
+)
+from closebell.receiver.healing import heal
 from closebell.receiver.inbox import Inbox, InboxOutsideTransaction, MemoryInbox, SqliteInbox
 from closebell.receiver.receiver import Receiver, verify
 
@@ -37,7 +47,9 @@ __all__ = [
     "SignatureStale",
     "SignatureStyle",
     "SqliteInbox",
+    "heal",
     "stored_body",
     "verify",
     "verify_chain",
+    "verify_redactions",
 ]

@@ -59,10 +59,10 @@ def fields_of(body: bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise EventMalformed("data: must be an object.")
     return {
-        "event_id": _text(envelope, "event_id"),
-        "event_type": _text(envelope, "event_type"),
-        "timestamp": _instant(envelope, "event_timestamp"),
-        "call_id": _text(envelope, "id"),
+        "event_id": text_of(envelope, "event_id"),
+        "event_type": text_of(envelope, "event_type"),
+        "timestamp": instant_of(envelope, "event_timestamp"),
+        "call_id": text_of(envelope, "id"),
         "data": data,
         "body": body,
     }
@@ -96,16 +96,24 @@ def stored_body(event: Event) -> bytes:
     return first[1] + event.event_id.encode("utf-8") + event.body[first.end() :]
 
 
-def _text(envelope: dict[str, Any], name: str) -> str:
+def text_of(envelope: dict[str, Any], name: str) -> str:
+    """A member of an object that must be a text with something in it.
+
+    Errors: EventMalformed.
+    """
     value = envelope.get(name)
     if not isinstance(value, str) or not value:
         raise EventMalformed(f"{name}: must be a text that is not empty.")
     return value
 
 
-def _instant(envelope: dict[str, Any], name: str) -> datetime:
+def instant_of(envelope: dict[str, Any], name: str) -> datetime:
+    """The aware instant that a member of an object says.
+
+    Errors: EventMalformed.
+    """
     try:
-        value = datetime.fromisoformat(_text(envelope, name))
+        value = datetime.fromisoformat(text_of(envelope, name))
     except ValueError as error:
         raise EventMalformed(f"{name}: must be an ISO 8601 instant.") from error
     if value.tzinfo is None:

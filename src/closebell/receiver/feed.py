@@ -9,19 +9,23 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
 from closebell.domain import chain
 from closebell.errors import ClosebellError, InvalidInput
-from closebell.receiver.event import Event, EventMalformed, exact_json, fields_of
+from closebell.receiver.event import Event, EventMalformed, exact_json, fields_of, instant_of, text_of
 
 TIMEOUT_S: Final = 10.0
 """How long a page may take beyond the time we ask the server to wait for events."""
 
 PAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 """A page above this is refused and not read on; ask for fewer events per page."""
+
+GUEST_ERASED: Final = "Guest.Erased"
+"""The type of the events that tell which bodies were replaced because a guest was erased."""
 
 _SEQUENCE_MAX: Final = 2**63 - 1
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -52,11 +56,17 @@ class ChainBroken(ClosebellError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEvent(Event):
-    """An event as the feed holds it: its body is the stored one, and it knows its place in the chain."""
+    """An event as the feed holds it: its body is the stored one, and it knows its place in the chain.
+
+    Shape: `body_hash` is that of the body as it was told. Since `redacted_at`, if it is set, the body is another one,
+           from which a guest was erased; or it is not kept any more, and then `body` and `data` are empty.
+    """
 
     sequence: int
     hash: bytes
     previous_hash: bytes
+    body_hash: bytes
+    redacted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +155,39 @@ def verify_chain(events: Iterable[FeedEvent], previous_hash: bytes = chain.GENES
             raise ChainBroken(event.sequence, f"follows {sequence}; something between them is missing.")
         if event.previous_hash != previous:
             raise ChainBroken(event.sequence, "is linked to another event than the one before it.")
-        if event.hash != chain.link(previous, event.sequence, event.body):
-            raise ChainBroken(event.sequence, "its body or its sequence is not what was hashed.")
+        if event.hash != chain.link(previous, event.sequence, event.body_hash):
+            raise ChainBroken(event.sequence, "its body's hash or its sequence is not what was linked.")
+        if event.redacted_at is None and event.body_hash != chain.body_hash(event.body):
+            raise ChainBroken(event.sequence, "its body is not what was hashed.")
         previous, sequence = event.hash, event.sequence
     return previous
+
+
+def verify_redactions(events: Iterable[FeedEvent]) -> None:
+    """Return once every body from which a guest was erased is proved to be the one that `Guest.Erased` told of.
+
+    Shape:  `events` are proved by `verify_chain` and go on to the end of the feed: what tells of a body comes later.
+    Errors: ChainBroken, naming the first body that nobody told of.
+    """
+    redacted: dict[int, bytes] = {}
+    told: dict[int, str] = {}
+    for event in events:
+        if event.redacted_at is not None and event.body:
+            redacted[event.sequence] = event.body
+        elif event.event_type == GUEST_ERASED:
+            told.update(_told_by(event))
+    for sequence, body in redacted.items():
+        if told.get(sequence) != chain.body_hash(body).hex():
+            raise ChainBroken(sequence, f"its body is not one that {GUEST_ERASED} tells of.")
+
+
+def _told_by(erased: FeedEvent) -> Iterator[tuple[int, str]]:
+    """The hash of each body that an event tells of, by sequence."""
+    try:
+        for one in erased.data["redacted_events"]:
+            yield int(one["sequence"]), one["redacted_body_hash"]
+    except (LookupError, TypeError, ValueError) as error:
+        raise ChainBroken(erased.sequence, "does not say which bodies were redacted.") from error
 
 
 def _page(body: bytes, *, after: int) -> Page:
@@ -168,15 +207,32 @@ def _page(body: bytes, *, after: int) -> Page:
 
 
 def _event(item: Any) -> FeedEvent:
+    redacted_at = None if item["redacted_at"] is None else instant_of(item, "redacted_at")
+    if item["body"] is None and redacted_at is None:
+        raise ValueError(f"item {item['sequence']} has no body, and nobody redacted it")
     event = FeedEvent(
-        **fields_of(item["body"].encode("utf-8")),
+        **(_without_body(item) if item["body"] is None else fields_of(item["body"].encode("utf-8"))),
         sequence=_integer(item["sequence"]),
         hash=_hash(item["hash"]),
         previous_hash=_hash(item["previous_hash"]),
+        body_hash=_hash(item["body_hash"]),
+        redacted_at=redacted_at,
     )
     if event.event_id != item["event_id"]:
         raise ValueError(f"item {event.sequence} holds the body of another event")
     return event
+
+
+def _without_body(item: Any) -> dict[str, Any]:
+    """What is known of an event whose body is not kept any more."""
+    return {
+        "event_id": text_of(item, "event_id"),
+        "event_type": text_of(item, "event_type"),
+        "timestamp": instant_of(item, "created_at"),
+        "call_id": item["event_id"],
+        "data": {},
+        "body": b"",
+    }
 
 
 def _integer(value: Any) -> int:

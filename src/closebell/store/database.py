@@ -6,21 +6,22 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from closebell.errors import MisuseError
+from closebell.store.observing import NOBODY, Observer
 from closebell.store.postgresql import PostgresqlDatabase
 from closebell.store.sqlite import SqliteDatabase
-from closebell.store.unit import Database
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, observer: Observer = NOBODY) -> SqliteDatabase | PostgresqlDatabase:
     """The database at this URL, `sqlite:///path` or `postgresql://...`, whose schema is already up to date.
 
+    Shape:  `observer` is told how its work goes.
     Errors: MisuseError when the URL is not one of these.
     """
     match dialect(url):
         case "sqlite":
-            return SqliteDatabase(url)
+            return SqliteDatabase(url, observer=observer)
         case _:
-            return PostgresqlDatabase(url)
+            return PostgresqlDatabase(url, observer=observer)
 
 
 def dialect(url: str) -> str:

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row, Select, func, select
 from closebell.domain.delivery import DeliveryState
 from closebell.domain.endpoint import EndpointState
 from closebell.store import tables
-from closebell.store.deliveries import IS_PENDING
+from closebell.store.exhausted import IS_EXHAUSTED
+from closebell.store.lanes import BODY_FORGOTTEN, IS_PENDING
 from closebell.store.statements import among, listed
 
 _deliveries = tables.deliveries.c
@@ -71,6 +72,7 @@ _RECORDS = (
         tables.events.c.event_id,
         tables.events.c.event_type,
         tables.events.c.invoice_id,
+        func.length(tables.events.c.body).label("body_bytes"),
         _endpoints.state.label("endpoint_state"),
     )
     .join(tables.events, tables.events.c.sequence == _deliveries.sequence)
@@ -111,6 +113,8 @@ def _filtered(statement: Select[Any], wanted: DeliveryFilter) -> Select[Any]:
             return statement.where(IS_PENDING, _endpoints.state == EndpointState.DEACTIVATED.value)
         case DeliveryState.PENDING:
             return statement.where(IS_PENDING, _endpoints.state == EndpointState.ACTIVE.value)
+        case DeliveryState.EXHAUSTED:
+            return statement.where(IS_EXHAUSTED)
         case state:
             return statement.where(_deliveries.state == state)
 
@@ -150,9 +154,16 @@ def _delivery(row: Row[Any], tried: tuple[Attempt, ...]) -> DeliveryRecord:
         due_at=row.due_at if is_pending and not is_held else None,
         created_at=row.created_at,
         finished_at=row.finished_at,
-        reason=row.reason,
+        reason=_reason(row),
         attempts=tried,
     )
+
+
+def _reason(row: Row[Any]) -> str:
+    """Why it ended; of one that nobody took and that cannot be sent again, also that."""
+    if row.state != DeliveryState.EXHAUSTED or row.body_bytes or row.reason == BODY_FORGOTTEN:
+        return str(row.reason)
+    return f"{row.reason} {BODY_FORGOTTEN}".lstrip()
 
 
 def count_by_state(

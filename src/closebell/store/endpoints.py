@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import functools
 import json
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
+from closebell.domain.condition import Condition
 from closebell.domain.endpoint import Endpoint, EndpointState, HttpMethod
 from closebell.domain.retry import RetryPolicy
-from closebell.domain.signature import Secret, SignatureStyle
-from closebell.store import tables
+from closebell.domain.sealed import AuthorizationScheme, SealedSecret
+from closebell.domain.signature import SignatureStyle
+from closebell.store import secrets, tables
 from closebell.store.statements import among, listed
+from closebell.store.wake import ring
 
 _endpoints = tables.endpoints.c
-_secrets = tables.endpoint_secrets.c
 _KEPT = (
     select(tables.endpoints)
     .where(_endpoints.state != EndpointState.DELETED.value)
@@ -68,28 +70,16 @@ def names(connection: Connection, endpoint_ids: Iterable[str]) -> dict[str, str]
     return {row.id: row.name for row in connection.execute(statement, {"ids": listed(endpoint_ids)}).all()}
 
 
-_LIVE_SECRETS = (
-    select(_secrets.endpoint_id, _secrets.secret)
-    .where(among(_secrets.endpoint_id))
-    .where(or_(_secrets.expires_at.is_(None), _secrets.expires_at > bindparam("now")))
-    .order_by(_secrets.position.desc())
-)
-
-
 def _load(connection: Connection, statement: Select[Any], now: datetime) -> list[Endpoint]:
     rows = connection.execute(statement).all()
     if not rows:
         return []
-    secrets: defaultdict[str, list[str]] = defaultdict(list)
-    for endpoint_id, secret in connection.execute(
-        _LIVE_SECRETS, {"ids": listed(row.id for row in rows), "now": now}
-    ).all():
-        secrets[endpoint_id].append(secret)
-    return [_endpoint(row, tuple(secrets[row.id])) for row in rows]
+    live = secrets.live(connection, (row.id for row in rows), now=now)
+    return [_endpoint(row, tuple(live.get(row.id, ()))) for row in rows]
 
 
 @functools.lru_cache(maxsize=1_024)
-def _endpoint(row: Row[Any], secrets: tuple[str, ...]) -> Endpoint:
+def _endpoint(row: Row[Any], live: tuple[SealedSecret, ...]) -> Endpoint:
     """The endpoint in a row. Every close reads all of them and they hardly change, so equal rows are read once."""
     return Endpoint(
         id=row.id,
@@ -106,11 +96,29 @@ def _endpoint(row: Row[Any], secrets: tuple[str, ...]) -> Endpoint:
         consecutive_failures=row.consecutive_failures,
         created_at=row.created_at,
         updated_at=row.updated_at,
-        secrets=tuple(Secret.parse(secret) for secret in secrets),
+        secrets=live,
         rate_per_s=row.rate_per_s,
         recovers_when_enabled=row.recovers_when_enabled,
         enabled_at=row.enabled_at,
+        conditions=_conditions(row.conditions),
+        failing_since=row.failing_since,
+        header_names=tuple(json.loads(row.header_names)),
+        sealed_headers=row.sealed_headers,
+        authorization_scheme=AuthorizationScheme(row.authorization_scheme or AuthorizationScheme.NONE),
+        authorization_username=row.authorization_username,
+        sealed_authorization=row.sealed_authorization,
     )
+
+
+def _conditions(stored: str) -> tuple[Condition, ...]:
+    asked = json.loads(stored, parse_float=Decimal, parse_int=Decimal)
+    return tuple(Condition(field=one["field"], equals=one["equals"]) for one in asked)
+
+
+def _stored_conditions(conditions: tuple[Condition, ...]) -> str:
+    """As JSON, whose numbers are written with all their digits."""
+    spelled = (f'{{"field": {json.dumps(one.field)}, "equals": {one.spelled}}}' for one in conditions)
+    return f"[{', '.join(spelled)}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +128,17 @@ class Health:
     policy: RetryPolicy
     state: EndpointState
     consecutive_failures: int
+    failing_since: datetime | None
 
 
 _HEALTH = (
-    select(_endpoints.id, _endpoints.policy, _endpoints.state, _endpoints.consecutive_failures)
+    select(
+        _endpoints.id,
+        _endpoints.policy,
+        _endpoints.state,
+        _endpoints.consecutive_failures,
+        _endpoints.failing_since,
+    )
     .where(among(_endpoints.id))
     .order_by(_endpoints.id)
 )
@@ -137,45 +152,47 @@ def health(connection: Connection, endpoint_ids: Iterable[str], *, lock: bool) -
             policy=RetryPolicy(row.policy),
             state=EndpointState(row.state),
             consecutive_failures=row.consecutive_failures,
+            failing_since=row.failing_since,
         )
         for row in connection.execute(statement, {"ids": listed(endpoint_ids)}).all()
     }
 
 
-def set_failures(connection: Connection, endpoint_id: str, consecutive_failures: int) -> None:
-    """Write how many attempts in a row have failed."""
+def set_failures(
+    connection: Connection, endpoint_id: str, consecutive_failures: int, *, failing_since: datetime | None
+) -> None:
+    """Write how many attempts in a row have failed, and since when none has succeeded."""
     connection.execute(
-        update(tables.endpoints).where(_endpoints.id == endpoint_id).values(consecutive_failures=consecutive_failures)
+        update(tables.endpoints)
+        .where(_endpoints.id == endpoint_id)
+        .values(consecutive_failures=consecutive_failures, failing_since=failing_since)
     )
 
 
-def deactivate(connection: Connection, endpoint_id: str, *, reason: str, now: datetime) -> None:
-    """Stop calling an active endpoint; its deliveries wait until somebody enables it again."""
-    connection.execute(
+def deactivate(connection: Connection, endpoint_id: str, *, reason: str, now: datetime) -> bool:
+    """Stop calling an active endpoint, in every process; its deliveries wait until somebody enables it again.
+
+    Shape: whether it was active until now.
+    """
+    ring(connection)
+    result = connection.execute(
         update(tables.endpoints)
         .where(_endpoints.id == endpoint_id, _endpoints.state == EndpointState.ACTIVE.value)
         .values(state=EndpointState.DEACTIVATED.value, state_reason=reason, updated_at=now)
     )
+    return result.rowcount > 0
 
 
 def insert_one(connection: Connection, endpoint: Endpoint) -> None:
-    """Store a new endpoint with its first secret."""
-    (secret,) = endpoint.secrets
+    """Store a new endpoint with its first secrets, and have every process look at the endpoints again."""
+    ring(connection)
     connection.execute(insert(tables.endpoints), {"id": endpoint.id, **_values(endpoint)})
-    connection.execute(
-        insert(tables.endpoint_secrets),
-        {
-            "endpoint_id": endpoint.id,
-            "position": 0,
-            "secret": secret.reveal(),
-            "created_at": endpoint.created_at,
-            "expires_at": None,
-        },
-    )
+    secrets.add(connection, endpoint.id, *endpoint.secrets)
 
 
 def save(connection: Connection, endpoint: Endpoint) -> None:
-    """Write everything of a stored endpoint but its secrets."""
+    """Write everything of a stored endpoint but its secrets, and have every process look at the endpoints again."""
+    ring(connection)
     connection.execute(update(tables.endpoints).where(_endpoints.id == endpoint.id).values(**_values(endpoint)))
 
 
@@ -197,4 +214,11 @@ def _values(endpoint: Endpoint) -> dict[str, Any]:
         "rate_per_s": endpoint.rate_per_s,
         "recovers_when_enabled": endpoint.recovers_when_enabled,
         "enabled_at": endpoint.enabled_at,
+        "conditions": _stored_conditions(endpoint.conditions),
+        "failing_since": endpoint.failing_since,
+        "header_names": json.dumps(endpoint.header_names),
+        "sealed_headers": endpoint.sealed_headers,
+        "authorization_scheme": endpoint.authorization_scheme.value,
+        "authorization_username": endpoint.authorization_username,
+        "sealed_authorization": endpoint.sealed_authorization,
     }

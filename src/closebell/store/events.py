@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from closebell.domain import chain
+from closebell.domain.endpoint import Endpoint
+from closebell.domain.event import GUEST_ERASED
 from closebell.store import tables
 from closebell.store.statements import among, listed
 from closebell.store.wake import ringing
@@ -37,23 +39,32 @@ class NewEvent:
     close_sequence: int | None
     center_id: str | None
     body: bytes
-    listeners: int
+    listeners: tuple[Endpoint, ...]
     created_at: datetime
+    traceparent: str | None = None
+    guest_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
-    """An event as it stands in the feed."""
+    """An event as it stands in the feed.
+
+    Shape: `body_hash` is that of the body as it was told. Since `redacted_at`, if it is set, `body` is another one,
+           from which a guest was erased, or none at all.
+    """
 
     sequence: int
     event_id: str
     event_type: str
     invoice_id: str | None
     center_id: str | None
-    body: bytes
+    guest_id: str | None
+    body: bytes | None
+    body_hash: bytes
     previous_hash: bytes
     hash: bytes
     created_at: datetime
+    redacted_at: datetime | None
 
 
 _LOCK_HEAD = select(tables.feed_head).where(_head.id == 1).with_for_update()
@@ -78,7 +89,8 @@ def append(connection: Connection, head: Head, new: Sequence[NewEvent]) -> list[
     sequence, digest = head.sequence, head.hash
     for event in new:
         sequence += 1
-        digest = chain.link(digest, sequence, event.body)
+        body_hash = chain.body_hash(event.body)
+        digest = chain.link(digest, sequence, body_hash)
         rows.append(
             {
                 "sequence": sequence,
@@ -88,9 +100,12 @@ def append(connection: Connection, head: Head, new: Sequence[NewEvent]) -> list[
                 "close_sequence": event.close_sequence,
                 "center_id": event.center_id,
                 "body": event.body,
+                "body_hash": body_hash,
                 "hash": digest,
-                "listeners": event.listeners,
+                "listeners": len(event.listeners),
                 "created_at": event.created_at,
+                "traceparent": event.traceparent,
+                "guest_id": event.guest_id,
             }
         )
     connection.execute(_INSERT, rows)
@@ -140,21 +155,98 @@ def _stored(row: Row[Any], previous_hash: bytes) -> StoredEvent:
         event_type=row.event_type,
         invoice_id=row.invoice_id,
         center_id=row.center_id,
-        body=row.body,
+        guest_id=row.guest_id,
+        body=row.body or None,
+        body_hash=row.body_hash,
         previous_hash=previous_hash,
         hash=row.hash,
         created_at=row.created_at,
+        redacted_at=row.redacted_at,
     )
 
 
-_BODIES = select(_events.sequence, _events.event_id, _events.body).where(among(_events.sequence))
+class ToSend(NamedTuple):
+    """What of an event is sent: its id, its body as stored, the trace it belongs to, and when it was told."""
+
+    event_id: str
+    body: bytes
+    traceparent: str | None
+    told_at: datetime
 
 
-def bodies(connection: Connection, sequences: Iterable[int]) -> dict[int, tuple[str, bytes]]:
-    """The event id and the stored body of each of these sequences."""
+_BODIES = select(_events.sequence, _events.event_id, _events.body, _events.traceparent, _events.created_at).where(
+    among(_events.sequence)
+)
+
+
+def bodies(connection: Connection, sequences: Iterable[int]) -> dict[int, ToSend]:
+    """What is sent of the event of each of these sequences; the body is empty when it is not kept any more."""
     wanted = listed(sequences)
     rows = connection.execute(_BODIES, {"ids": wanted}).all() if wanted else []
-    return {row.sequence: (row.event_id, row.body) for row in rows}
+    return {sequence: ToSend(*rest) for sequence, *rest in rows}
+
+
+# --- guests ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestEvent:
+    """An event about a guest; its body is empty when it is not kept any more."""
+
+    sequence: int
+    event_id: str
+    event_type: str
+    invoice_id: str | None
+    body: bytes
+    redacted_at: datetime | None
+
+
+_OF_GUEST = (
+    select(tables.events)
+    .where(_events.guest_id == bindparam("guest"), _events.sequence > bindparam("after"))
+    .order_by(_events.sequence)
+    .limit(bindparam("most"))
+    .with_for_update(key_share=True)
+)
+_REPLACE_BODY = (
+    update(tables.events)
+    .where(_events.sequence == bindparam("at"))
+    .values(body=bindparam("new_body"), redacted_at=bindparam("new_redacted_at"))
+)
+_ERASURES_TOLD = (
+    select(_events.body).where(among(_events.guest_id), _events.event_type == GUEST_ERASED).order_by(_events.sequence)
+)
+
+
+def of_guest_locked(connection: Connection, guest_id: str, *, after: int, limit: int) -> list[GuestEvent]:
+    """Up to `limit` events about a guest that follow a sequence, locked until the transaction ends."""
+    return [
+        GuestEvent(
+            sequence=row.sequence,
+            event_id=row.event_id,
+            event_type=row.event_type,
+            invoice_id=row.invoice_id,
+            body=row.body,
+            redacted_at=row.redacted_at,
+        )
+        for row in connection.execute(_OF_GUEST, {"guest": guest_id, "after": after, "most": limit})
+    ]
+
+
+def replace_bodies(connection: Connection, bodies: Mapping[int, bytes], *, now: datetime) -> None:
+    """Put redacted bodies in the place of those that were told; the database lets it happen for an erasure alone."""
+    rows = [{"at": at, "new_body": body, "new_redacted_at": now} for at, body in sorted(bodies.items())]
+    if rows:
+        connection.execute(_REPLACE_BODY, rows)
+
+
+def erasures_told(connection: Connection, guest_ids: Iterable[str]) -> list[bytes]:
+    """The bodies that tell that these guests were erased, in the order in which they were told."""
+    wanted = listed(guest_ids)
+    return list(connection.execute(_ERASURES_TOLD, {"ids": wanted}).scalars()) if wanted else []
+
+
+# --- periods -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

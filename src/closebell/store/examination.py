@@ -114,15 +114,20 @@ def without_their_deliveries(connection: Connection) -> Sequence[Any]:
 
 
 def without_their_attempts(connection: Connection) -> Sequence[Any]:
-    """Deliveries whose attempts are not numbered from one to as many as were made: id, made, there."""
+    """Deliveries whose attempts are not numbered on to as many as were made: id, made, forgotten, there.
+
+    The oldest may have been forgotten, and are counted; those that are there follow on them.
+    """
     ours = _attempts.delivery_id == _deliveries.id
     count = select(func.count()).where(ours).scalar_subquery()
     last = select(func.coalesce(func.max(_attempts.number), 0)).where(ours).scalar_subquery()
+    first = select(func.min(_attempts.number)).where(ours).scalar_subquery()
+    forgotten = _deliveries.attempts_forgotten
+    follow_on = and_(last == _deliveries.attempts, first == forgotten + 1)
+    are_numbered = and_(_deliveries.attempts == forgotten + count, or_(count == 0, follow_on))
     return _some(
         connection,
-        select(_deliveries.id, _deliveries.attempts, count.label("there")).where(
-            or_(_deliveries.attempts != count, _deliveries.attempts != last)
-        ),
+        select(_deliveries.id, _deliveries.attempts, forgotten, count.label("there")).where(~are_numbered),
     )
 
 

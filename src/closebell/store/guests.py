@@ -82,7 +82,7 @@ def _matching(wanted: GuestSearch) -> Select[tuple[str]]:
 def insert_one(connection: Connection, guest: GuestRecord) -> None:
     """Store a new guest."""
     connection.execute(insert(tables.guests), {**_columns(guest.entry), "is_stub": False})
-    _write_profile(connection, guest)
+    save_profile(connection, guest)
     index_guests(connection, [guest.entry])
 
 
@@ -91,7 +91,7 @@ def save(connection: Connection, guest: GuestRecord) -> None:
     connection.execute(
         update(tables.guests).where(_guests.id == guest.entry.id).values(**_columns(guest.entry), is_stub=False)
     )
-    _write_profile(connection, guest)
+    save_profile(connection, guest)
     index_guests(connection, [guest.entry])
 
 
@@ -111,7 +111,8 @@ def index_guests(connection: Connection, guests: Sequence[GuestEntry]) -> None:
         connection.execute(insert(tables.guest_terms), rows)
 
 
-def _write_profile(connection: Connection, guest: GuestRecord) -> None:
+def save_profile(connection: Connection, guest: GuestRecord) -> None:
+    """Store what is known of a locked guest beside what invoices show."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     kept = {"profile": msgspec.json.encode(guest.profile).decode(), "updated_at": guest.updated_at}
     statement = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from closebell.errors import Unavailable
+from closebell.errors import InDoubt, Unavailable
+from closebell.store.observing import NOBODY, Observer, trouble_of
 from closebell.store.unit import P, R, Unit
 from closebell.store.wake import CHANNEL, ORIGIN_OPTION
 
@@ -38,7 +40,12 @@ LISTENER_PAUSE_S = 1
 STATEMENT_TIMEOUT_MS = 30_000
 """After this a statement is cancelled, so that no lock can hold a caller for ever."""
 
+SILENCE_S = 35
+"""After this a server that has not even said so is taken for gone: a network that drops everything says nothing."""
+
 _UNREACHABLE = (OSError, TimeoutError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+_IN_DOUBT = "The database went away before it said whether this was done. Ask again to see."
 
 _LOST_A_RACE = {"40001", "40P01"}
 """Serialization failure and deadlock: the same unit may well succeed when it runs again."""
@@ -53,7 +60,8 @@ class PostgresqlDatabase:
     engine_name = "postgresql"
     writers = 2
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, observer: Observer = NOBODY, silence_s: float = SILENCE_S) -> None:
+        self._observer = observer
         self._url = url
         self._origin = uuid.uuid4().hex
         self._engine = create_async_engine(
@@ -66,6 +74,7 @@ class PostgresqlDatabase:
             execution_options={ORIGIN_OPTION: self._origin},
             connect_args={
                 "timeout": CONNECTION_WAIT_S,
+                "command_timeout": silence_s,
                 "server_settings": {"application_name": "closebell", "statement_timeout": str(STATEMENT_TIMEOUT_MS)},
             },
         )
@@ -79,12 +88,20 @@ class PostgresqlDatabase:
         """The engine behind the units, for listening to notifications."""
         return self._engine
 
+    @property
+    def waiting(self) -> int:
+        """How many units wait for a connection."""
+        return max(self._under_way - CONNECTIONS, 0)
+
     async def write(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the unit in a transaction; it returns once that is committed.
 
-        Errors: what the unit raises, its changes undone; Unavailable when the server is gone, full or overloaded.
+        Errors: what the unit raises, its changes undone; Unavailable when the server is gone, full or overloaded;
+                InDoubt when it went away during the commit.
         """
+        began_s = time.perf_counter()
         result: R = await self._run(unit, args, kwargs)
+        self._observer.committed(1, time.perf_counter() - began_s)
         return result
 
     async def read(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -93,13 +110,15 @@ class PostgresqlDatabase:
         return result
 
     async def listen(self, heard: Callable[[], None]) -> None:
-        """Call `heard` whenever another process rings; a lost connection is made anew, and counts as a ring."""
+        """Call `heard` whenever another process rings, and once for all that happened before it was listened for.
+
+        A lost connection is made anew.
+        """
         while True:
             try:
                 await self._hear(heard)
             except _UNREACHABLE as error:
                 log.warning("listener.lost", error=str(error))
-            heard()
             await asyncio.sleep(LISTENER_PAUSE_S)
 
     async def _hear(self, heard: Callable[[], None]) -> None:
@@ -115,6 +134,7 @@ class PostgresqlDatabase:
         try:
             connection.add_termination_listener(lambda _connection: ended.set())
             await connection.add_listener(CHANNEL, rung)
+            heard()
             await ended.wait()
         finally:
             await connection.close(timeout=1)
@@ -132,12 +152,16 @@ class PostgresqlDatabase:
         self._idle.clear()
         try:
             return await self._try(unit, args, kwargs, **options)
+        except Unavailable as error:
+            self._observer.unavailable(trouble_of(error))
+            raise
         finally:
             self._under_way -= 1
             if self._under_way == 0:
                 self._idle.set()
 
     async def _try(self, unit: Any, args: Any, kwargs: Any, **options: Any) -> Any:
+        reads = "postgresql_readonly" in options
         for tries_left in reversed(range(TRIES_MAX)):
             has_ended = False
             try:
@@ -149,12 +173,17 @@ class PostgresqlDatabase:
                         has_ended = True
             except DBAPIError as error:
                 # A connection that was lost before the commit, most often while it lay idle, left nothing behind.
-                is_undone = error.connection_invalidated and not has_ended
+                is_undone = error.connection_invalidated and (not has_ended or reads)
+                if error.connection_invalidated and not is_undone:
+                    raise InDoubt(_IN_DOUBT) from error
                 if not tries_left or not (is_undone or _sqlstate(error) in _LOST_A_RACE):
                     raise _explained(error) from error
+                self._observer.retried()
                 # Whoever won needs a moment to go on, or the two meet in the same place again.
                 await asyncio.sleep(RACE_PAUSE_S * (TRIES_MAX - tries_left))
             except _UNREACHABLE as error:
+                if has_ended and not reads:
+                    raise InDoubt(_IN_DOUBT) from error
                 raise Unavailable(f"the database cannot be reached: {error}") from error
             else:
                 return result

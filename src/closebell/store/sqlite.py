@@ -6,6 +6,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 
 from closebell.errors import Unavailable
+from closebell.store.observing import NOBODY, Observer, trouble_of
 from closebell.store.unit import P, R, Unit
 
 GROUP_UNITS_MAX = 128
@@ -28,6 +30,9 @@ QUEUE_UNITS_MAX = 10_000
 
 READERS = 4
 """Threads that read, each with a connection of its own."""
+
+LOOK_EVERY_S = 1
+"""Seconds between two looks at whether a command has changed something beside the process that serves."""
 
 BUSY_TIMEOUT_MS = 5_000
 """How long to wait for another process that holds the file's write lock."""
@@ -65,7 +70,8 @@ class SqliteDatabase:
     engine_name = "sqlite"
     writers = 2  # one commits; the next is ready the moment it has
 
-    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, observer: Observer = NOBODY) -> None:
+        self._observer = observer
         self._in_memory = names_no_file(url)
         self._path = Path(make_url(url).database or "").absolute()
         self._file = _identity(self._path)
@@ -89,12 +95,24 @@ class SqliteDatabase:
         """The engine behind the writer, for work that runs before anything is served."""
         return self._write_engine
 
+    @property
+    def waiting(self) -> int:
+        """How many units wait for the writer."""
+        return self._tasks.qsize()
+
     async def write(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the unit in the writer; it returns once the group it was in is committed.
 
         Errors: what the unit raises, its own changes undone; Unavailable when the file is locked, full or gone.
         """
         self._must_be_open()
+        try:
+            return await self._write(unit, *args, **kwargs)
+        except Unavailable as error:
+            self._observer.unavailable(trouble_of(error))
+            raise
+
+    async def _write(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         loop = asyncio.get_running_loop()
         task = _Task(run=lambda c: unit(c, *args, **kwargs), loop=loop, future=loop.create_future())
         try:
@@ -110,10 +128,23 @@ class SqliteDatabase:
             return await self.write(unit, *args, **kwargs)
         self._must_be_open()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: self._read(lambda c: unit(c, *args, **kwargs)))
+        try:
+            return await loop.run_in_executor(self._readers, lambda: self._read(lambda c: unit(c, *args, **kwargs)))
+        except Unavailable as error:
+            self._observer.unavailable(trouble_of(error))
+            raise
 
     async def listen(self, heard: Callable[[], None]) -> None:
-        """Return at once: no other process serves from this file."""
+        """Call `heard` when a command has touched the mark: one look at a file's time, and none at the database."""
+        if self._in_memory:
+            return
+        mark = serving_mark(self._path)
+        known = _touched_ns(mark)
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if (found := _touched_ns(mark)) != known:
+                known = found
+                heard()
 
     async def close(self) -> None:
         """Finish the waiting units and close every connection."""
@@ -175,6 +206,7 @@ class SqliteDatabase:
 
     def _commit(self, connection: Connection | None, group: list[_Task]) -> Connection | None:
         """Run the group in one transaction; the connection is kept only while it is known to be sound."""
+        began_s = time.perf_counter()
         try:
             self._must_be_in_place()
             connection = connection or self._write_engine.connect()
@@ -193,6 +225,7 @@ class SqliteDatabase:
         except BaseException as error:  # noqa: BLE001 (whatever it is, nobody may be left waiting)
             _fail(group, error)
         else:
+            self._observer.committed(len(group), time.perf_counter() - began_s)
             return connection
         if connection is None or self._in_memory:
             return connection  # in memory, the connection is the database
@@ -268,7 +301,10 @@ def _explained(error: DBAPIError) -> Exception:
     # Extended codes (SQLITE_IOERR_FSYNC) keep the plain one in their lowest byte.
     code = getattr(error.orig, "sqlite_errorcode", None)
     if error.connection_invalidated or (code is not None and code & 0xFF in _PASSING):
-        return Unavailable(f"the database cannot be written or read just now: {error.orig}")
+        unavailable = Unavailable(f"the database cannot be written or read just now: {error.orig}")
+        # Here too, because a unit's error is handed to its caller rather than raised from what it came from.
+        unavailable.__cause__ = error
+        return unavailable
     return error
 
 
@@ -279,6 +315,20 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+def serving_mark(database: Path) -> Path:
+    """The file beside a database by which those who work on it know of each other, however its path is spelled."""
+    real = database.resolve()
+    return real.with_name(f"{real.name}.serving")
+
+
+def _touched_ns(mark: Path) -> int:
+    """When it was touched last; 0 when it is not there."""
+    try:
+        return mark.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def names_no_file(url: str) -> bool:
@@ -309,6 +359,7 @@ def open_engine(url: str, *, begin: str, pool: type[Pool], pragmas: Iterable[str
             f"busy_timeout = {BUSY_TIMEOUT_MS}",
             "cache_size = -32768",
             "temp_store = MEMORY",
+            "secure_delete = ON",  # what is forgotten is overwritten, and not left until its place is needed
             *pragmas,
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}").close()

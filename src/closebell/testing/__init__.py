@@ -25,12 +25,16 @@ from closebell.testing.builders import (
     an_item,
     an_offer,
     guid_of,
+    secret_of,
+    stored_secret,
 )
 from closebell.testing.stored import put, put_centre, put_offers, put_people, snapshot
 from closebell.testing.time_and_luck import NOON, FixedClock, SeededLuck
+from closebell.testing.vaults import SECRET_KEY, a_vault
 
 __all__ = [
     "NOON",
+    "SECRET_KEY",
     "FixedClock",
     "SeededLuck",
     "a_centre",
@@ -39,6 +43,7 @@ __all__ = [
     "a_paid_invoice",
     "a_payment",
     "a_tip",
+    "a_vault",
     "an_appointment",
     "an_employee",
     "an_endpoint",
@@ -50,5 +55,7 @@ __all__ = [
     "put_centre",
     "put_offers",
     "put_people",
+    "secret_of",
     "snapshot",
+    "stored_secret",
 ]

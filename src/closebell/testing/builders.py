@@ -28,6 +28,7 @@ from closebell.domain.money import Currency, Minor
 from closebell.domain.people import CatalogItem
 from closebell.domain.pricing import Terms
 from closebell.domain.retry import RetryPolicy
+from closebell.domain.sealed import SealedSecret, SecretKind
 from closebell.domain.signature import SECRET_BYTES, Secret, SignatureStyle
 from closebell.testing.time_and_luck import NOON
 
@@ -203,7 +204,10 @@ def an_endpoint(
     center_ids: Iterable[str] = (),
     **fields: Any,
 ) -> Endpoint:
-    """An active endpoint, `guid_of("endpoint <name>")`; `endpoints.insert_one` stores it."""
+    """An active endpoint, `guid_of("endpoint <name>")`, that signs with `secret_of(name)`.
+
+    `endpoints.insert_one` stores it; any vault opens its secret, as it is not sealed.
+    """
     endpoint = Endpoint(
         id=guid_of(f"endpoint {name}"),
         name=name,
@@ -219,9 +223,19 @@ def an_endpoint(
         consecutive_failures=0,
         created_at=NOON,
         updated_at=NOON,
-        secrets=(Secret.generate(uuid.uuid5(_NAMES, f"secret {name}").bytes * (SECRET_BYTES // 16)),),
+        secrets=(stored_secret(secret_of(name)),),
     )
     return replace(endpoint, **fields)
+
+
+def secret_of(name: str = "till") -> Secret:
+    """What the endpoint of this name signs with."""
+    return Secret.generate(uuid.uuid5(_NAMES, f"secret {name}").bytes * (SECRET_BYTES // 16))
+
+
+def stored_secret(secret: Secret, *, position: int = 0) -> SealedSecret:
+    """The secret as an older Closebell stored it: not sealed, so that any vault opens it."""
+    return SealedSecret(position=position, kind=SecretKind.HMAC, text=secret.reveal(), created_at=NOON)
 
 
 def an_item(name: str = "Massage", *, kind: ItemType = ItemType.SERVICE, **fields: Any) -> CatalogItem:

@@ -15,8 +15,8 @@ from closebell.domain.caller import OPERATOR, Caller
 from closebell.domain.event import GUEST_UPDATED
 from closebell.domain.guest_shapes import GuestRequest
 from closebell.domain.invoice import Centre
-from closebell.errors import Refusal, RefusalCode
-from closebell.store import centers, guests
+from closebell.errors import Conflict, Refusal, RefusalCode
+from closebell.store import centers, erasures, guests
 from closebell.usecase import known_guest
 from closebell.usecase.tell_of_guest import KnownGuest, tell_of_guest
 
@@ -32,9 +32,12 @@ def change_guest(
 ) -> KnownGuest:
     """The guest with what is said about them; what is not said stays, and nothing new tells nothing.
 
-    Errors: NotFound; InvalidInput naming the field; Refusal 438, 502 for a centre that is not known.
+    Errors: NotFound; Conflict when they were erased; InvalidInput naming the field; Refusal 438, 502 for a centre that
+            is not known.
     """
     before = known_guest.find_locked(connection, guest_id, caller)
+    if erasures.find(connection, guest_id) is not None:
+        raise Conflict(f"Guest {guest_id} was erased and stays so; create a guest anew")
     after = guest_profile.changed(before, said)
     centre = _centre(connection, before.entry.center_id, after.entry.center_id, caller)
     if after == before:
@@ -42,7 +45,7 @@ def change_guest(
     after = replace(after, updated_at=clock.now())
     guests.save(connection, after)
     known = KnownGuest(guest=after, centre=centre)
-    tell_of_guest(connection, GUEST_UPDATED, known, clock=clock, luck=luck)
+    tell_of_guest(connection, GUEST_UPDATED, known, caller=caller, clock=clock, luck=luck)
     return known
 
 

@@ -17,7 +17,7 @@ from closebell.domain.invoice import Invoice
 from closebell.errors import Conflict, InvalidInput, Refusal
 from closebell.store import directory
 from closebell.usecase import group_invoice
-from closebell.usecase.close_invoices import Closed, CloseReport, settle
+from closebell.usecase.close_invoices import Closed, CloseReport, Ready, settle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +41,14 @@ def close_group(connection: Connection, command: CloseGroupCommand, *, clock: Cl
     if not found.members:
         raise Conflict(f"Group invoice {command.group_invoice_id} has no invoices; there is nothing to close")
     _must_be_known(connection, command.closed_by_id)
-    ready = [member for member in found.members if not member.is_closed]
-    for member in ready:
-        _must_be_ready(member, now)
-    done = settle(connection, [(member, command.closed_by_id) for member in ready], clock=clock, luck=luck)
+    ready = [
+        Ready(invoice=member, closed_by_id=command.closed_by_id, caller=command.caller)
+        for member in found.members
+        if not member.is_closed
+    ]
+    for one in ready:
+        _must_be_ready(one.invoice, now)
+    done = settle(connection, ready, clock=clock, luck=luck)
     closed = {invoice.id: invoice for invoice in done.closed}
     answers = tuple(
         Closed(

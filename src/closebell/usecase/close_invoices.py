@@ -78,7 +78,10 @@ def close_invoices(
         elif not decision.is_closed and decision.id not in to_close:
             to_close[decision.id] = command
             closers.add(index)
-    ready = [(found[key], command.closed_by_id) for key, command in to_close.items()]
+    ready = [
+        Ready(invoice=found[key], closed_by_id=command.closed_by_id, caller=command.caller)
+        for key, command in to_close.items()
+    ]
     done = settle(connection, ready, clock=clock, luck=luck, offer=offer)
     final = {**found, **{invoice.id: invoice for invoice in done.closed}}
     answers = tuple(
@@ -118,6 +121,15 @@ def _answer(command: CloseCommand, invoice: Invoice, *, again: bool) -> Closed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A locked invoice that may close, the employee who closes it, if said, and who asked."""
+
+    invoice: Invoice
+    closed_by_id: str | None
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """What was written: the invoices as they are now, the deliveries that were made, and for whom."""
 
@@ -128,29 +140,30 @@ class Settled:
 
 def settle(
     connection: Connection,
-    ready: Sequence[tuple[Invoice, str | None]],
+    ready: Sequence[Ready],
     *,
     clock: Clock,
     luck: Luck,
     offer: LeaseOffer = LeaseOffer.NONE,
 ) -> Settled:
-    """Number, freeze and tell locked invoices that may close, each with its closer; the counters are locked last."""
+    """Number, freeze and tell locked invoices that may close; the counters are locked last."""
     if not ready:
         return Settled()
-    _hand_over(connection, [invoice for invoice, _ in ready], clock)
+    _hand_over(connection, [one.invoice for one in ready], clock)
     listeners = endpoints.listeners(connection, now=clock.now())
-    next_number = centers.take_receipt_numbers(connection, Counter(invoice.centre.id for invoice, _ in ready))
+    next_number = centers.take_receipt_numbers(connection, Counter(one.invoice.centre.id for one in ready))
     head = events.lock_head(connection)
     # Read after the last lock, and never before the previous close: receipts follow the order of `closed_at`.
     now = max(clock.now(), head.last_at)
     numbered: list[tuple[Invoice, int]] = []
-    for invoice, closed_by_id in ready:
-        number = next_number[invoice.centre.id]
-        next_number[invoice.centre.id] += 1
-        numbered.append((_closed(invoice, closed_by_id, number, now), number))
+    for one in ready:
+        number = next_number[one.invoice.centre.id]
+        next_number[one.invoice.centre.id] += 1
+        numbered.append((_closed(one.invoice, one.closed_by_id, number, now), number))
     closed = [invoice for invoice, _ in numbered]
     invoice_rows.mark_closed(connection, numbered)
-    made = tell(connection, head, [_news(one) for one in closed], listeners, now=now, luck=luck, offer=offer)
+    news = [_news(invoice, one.caller) for invoice, one in zip(closed, ready, strict=True)]
+    made = tell(connection, head, news, listeners, now=now, luck=luck, offer=offer)
     return Settled(closed=closed, deliveries=tuple(made), listeners=tuple(listeners))
 
 
@@ -174,11 +187,13 @@ def _closed(invoice: Invoice, closed_by_id: str | None, number: int, now: dateti
     )
 
 
-def _news(invoice: Invoice) -> News:
+def _news(invoice: Invoice, caller: Caller) -> News:
     return News(
         event_type=event.INVOICE_CLOSED,
         center_id=invoice.centre.id,
         body=lambda event_id: event.invoice_closed(invoice, event_id=event_id),
         invoice_id=invoice.id,
         close_sequence=invoice.close_sequence,
+        guest_id=None if invoice.guest is None else invoice.guest.id,
+        traceparent=caller.traceparent,
     )

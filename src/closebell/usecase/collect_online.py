@@ -233,7 +233,14 @@ def _opened(invoice: Invoice | None, token: Token, now: datetime) -> Page | None
 
 
 def record_charge(
-    connection: Connection, invoice_id: str, transaction_id: str, charge: Charge, *, clock: Clock, luck: Luck
+    connection: Connection,
+    invoice_id: str,
+    transaction_id: str,
+    charge: Charge,
+    *,
+    caller: Caller = OPERATOR,
+    clock: Clock,
+    luck: Luck,
 ) -> Recorded:
     """Write down what the processor said, unless somebody has decided otherwise meanwhile."""
     invoice = invoices.load_locked(connection, [invoice_id]).get(invoice_id)
@@ -242,5 +249,7 @@ def record_charge(
     if invoice is None or stored is None or stored.state is not TransactionState.PENDING:
         is_expected = stored is not None and stored.is_settled
         return Recorded(charge=charge, transaction=stored, is_orphan=has_money and not is_expected)
-    paid = concluded(connection, invoice, stored, charge.state, reference=charge.reference, clock=clock, luck=luck)
+    paid = concluded(
+        connection, invoice, stored, charge.state, reference=charge.reference, caller=caller, clock=clock, luck=luck
+    )
     return Recorded(charge=charge, transaction=paid.transaction, is_orphan=False)

@@ -30,5 +30,5 @@ def create_guest(
         raise Refusal(RefusalCode.CENTER_INVALID, f"No centre has the id {center_id}.")
     guests.insert_one(connection, guest)
     known = KnownGuest(guest=guest, centre=centre)
-    tell_of_guest(connection, GUEST_CREATED, known, clock=clock, luck=luck)
+    tell_of_guest(connection, GUEST_CREATED, known, caller=caller, clock=clock, luck=luck)
     return known

@@ -49,7 +49,10 @@ def events_have_their_deliveries(connection: Connection) -> Iterator[str]:
 def attempts_are_numbered(connection: Connection) -> Iterator[str]:
     """Every delivery's attempts are there, numbered without holes."""
     for row in examination.without_their_attempts(connection):
-        yield f"delivery {row.id} was attempted {row.attempts} times and has {row.there} attempts on record"
+        made = f"{row.attempts} times" + (
+            f", {row.attempts_forgotten} of them long ago," if row.attempts_forgotten else ""
+        )
+        yield f"delivery {row.id} was attempted {made} and has {row.there} attempts on record"
 
 
 def balances_add_up(connection: Connection) -> Iterator[str]:
@@ -109,7 +112,7 @@ def _problems(invoice: Invoice, bodies: list[bytes]) -> Iterator[str]:
         yield f"invoice {invoice.id} is closed and breaks {blocker.rule}: {blocker.detail}"
     if len(bodies) != 1:
         yield f"invoice {invoice.id} is closed and was told {len(bodies)} times"
-    for body in bodies:
+    for body in filter(None, bodies):  # one that is not kept any more says nothing, and the audit knows whether it may
         yield from _altered(invoice, body)
 
 

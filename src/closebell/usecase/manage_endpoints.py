@@ -12,9 +12,13 @@ from closebell.clock import Clock, Luck
 from closebell.domain.address import Network
 from closebell.domain.endpoint import Endpoint, EndpointState
 from closebell.domain.endpoint_draft import EndpointChanges, EndpointDraft, changed, drafted
-from closebell.domain.signature import SECRET_BYTES, Secret
+from closebell.domain.new_secrets import must_be_given_again, shared_secret, with_credentials
+from closebell.domain.sealed import Seals, SecretKind
+from closebell.domain.signature import SECRET_BYTES, Secret, SignatureStyle
 from closebell.errors import Conflict, InvalidInput, NotFound
-from closebell.store import centers, deliveries, endpoints
+from closebell.store import centers, deliveries, endpoints, recoveries, secrets
+from closebell.usecase.recover_endpoint import recover_what_failed
+from closebell.usecase.rotate_secret import EndpointWithSecret, fresh_key_pair
 
 __all__ = [
     "ENDPOINTS_MAX",
@@ -34,25 +38,30 @@ ENDPOINTS_MAX: Final = 100
 
 
 def create_endpoint(
-    connection: Connection, draft: EndpointDraft, *, networks: Sequence[Network], clock: Clock, luck: Luck
-) -> Endpoint:
-    """The new endpoint, active from the next close on; the only answer that should show its secret.
+    connection: Connection,
+    draft: EndpointDraft,
+    *,
+    networks: Sequence[Network],
+    vault: Seals,
+    clock: Clock,
+    luck: Luck,
+) -> EndpointWithSecret:
+    """The new endpoint, active from the next close on, and its secret, which nothing shows again.
 
     Errors: InvalidInput naming the field; Conflict when there are ENDPOINTS_MAX already.
     """
     now = clock.now()
-    endpoint = drafted(
-        draft,
-        endpoint_id=luck.guid(),
-        fresh_secret=Secret.generate(luck.entropy(SECRET_BYTES)),
-        networks=networks,
-        now=now,
-    )
+    secret = Secret.generate(luck.entropy(SECRET_BYTES)) if draft.secret is None else Secret.parse(draft.secret)
+    endpoint = drafted(draft, endpoint_id=luck.guid(), networks=networks, now=now)
+    endpoint = with_credentials(endpoint, headers=draft.headers, authorization=draft.authorization, vault=vault)
     endpoint = _with_known_centers(connection, endpoint)
+    # Every endpoint has a secret, whatever its styles are now, so that another style needs no other answer to show one.
+    sealed = shared_secret(secret, endpoint_id=endpoint.id, position=0, vault=vault, now=now)
+    endpoint = _with_key_pair(replace(endpoint, secrets=(sealed,)), position=1, vault=vault, luck=luck)
     if len(endpoints.all_kept(connection, now=now)) >= ENDPOINTS_MAX:
         raise Conflict(f"there are {ENDPOINTS_MAX} endpoints, which is the most there can be; delete one first")
     endpoints.insert_one(connection, endpoint)
-    return endpoint
+    return EndpointWithSecret(endpoint=endpoint, secret=secret)
 
 
 def list_endpoints(connection: Connection, *, clock: Clock) -> list[Endpoint]:
@@ -72,26 +81,46 @@ def read_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock) -> 
 
 
 def update_endpoint(
-    connection: Connection, endpoint_id: str, changes: EndpointChanges, *, networks: Sequence[Network], clock: Clock
+    connection: Connection,
+    endpoint_id: str,
+    changes: EndpointChanges,
+    *,
+    networks: Sequence[Network],
+    vault: Seals,
+    clock: Clock,
+    luck: Luck,
 ) -> Endpoint:
     """The endpoint with these changes, which hold from the next close on; a new URL holds for waiting deliveries too.
+
+    Headers and authorization are replaced as a whole. Whoever leads the endpoint to another origin gives them again. An
+    endpoint that is to sign with ed25519 and has no key pair gets one.
 
     Errors: NotFound; InvalidInput naming the field.
     """
     before = _locked(connection, endpoint_id, clock)
     after = changed(before, changes, networks=networks, now=clock.now())
+    must_be_given_again(before, after.url, headers=changes.headers, authorization=changes.authorization)
+    after = with_credentials(after, headers=changes.headers, authorization=changes.authorization, vault=vault)
     if changes.center_ids is not None:
         after = _with_known_centers(connection, after)
+    after = _with_key_pair(after, position=secrets.next_position(connection, endpoint_id), vault=vault, luck=luck)
     endpoints.save(connection, after)
+    secrets.add(connection, endpoint_id, *(secret for secret in after.secrets if secret not in before.secrets))
     return after
 
 
-def enable_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock) -> Endpoint:
+def enable_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock, luck: Luck) -> Endpoint:
     """The endpoint, active and with a clean record; what was held for it is sent.
+
+    If it recovers when enabled, what was exhausted since its last success comes back as well, as a recovery.
 
     Errors: NotFound.
     """
-    return _in_state(connection, endpoint_id, EndpointState.ACTIVE, "", clock)
+    before = _locked(connection, endpoint_id, clock)
+    after = _in_state(connection, before, EndpointState.ACTIVE, "", clock)
+    if before.recovers_when_enabled and before.state is EndpointState.DEACTIVATED:
+        recover_what_failed(connection, after, clock=clock, luck=luck)
+    return after
 
 
 def disable_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock) -> Endpoint:
@@ -99,7 +128,8 @@ def disable_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock) 
 
     Errors: NotFound.
     """
-    return _in_state(connection, endpoint_id, EndpointState.DEACTIVATED, "Deactivated by hand.", clock)
+    before = _locked(connection, endpoint_id, clock)
+    return _in_state(connection, before, EndpointState.DEACTIVATED, "Deactivated by hand.", clock)
 
 
 def delete_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock) -> None:
@@ -113,17 +143,28 @@ def delete_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock) -
         raise _not_found(endpoint_id)
     gone = replace(endpoint, state=EndpointState.DELETED, state_reason="Deleted by hand.", updated_at=now)
     endpoints.save(connection, gone)
+    secrets.forget(connection, endpoint_id)
+    # Before the deliveries, so that no portion brings any back behind them.
+    recoveries.cancel_running(connection, endpoint_id, now=now)
     deliveries.cancel_pending(connection, endpoint_id, reason="The endpoint was deleted.", now=now)
 
 
-def _in_state(connection: Connection, endpoint_id: str, state: EndpointState, reason: str, clock: Clock) -> Endpoint:
-    before = _locked(connection, endpoint_id, clock)
+def _in_state(connection: Connection, before: Endpoint, state: EndpointState, reason: str, clock: Clock) -> Endpoint:
     now = clock.now()
     after = replace(before, state=state, state_reason=reason, updated_at=now)
     if state is EndpointState.ACTIVE:
         after = replace(after, consecutive_failures=0, enabled_at=now)
     endpoints.save(connection, after)
     return after
+
+
+def _with_key_pair(endpoint: Endpoint, *, position: int, vault: Seals, luck: Luck) -> Endpoint:
+    """The endpoint, with a key pair if it is to sign with one and has none."""
+    has_one = any(secret.kind is SecretKind.ED25519 for secret in endpoint.secrets)
+    if has_one or SignatureStyle.ED25519 not in endpoint.signature_styles:
+        return endpoint
+    pair = fresh_key_pair(endpoint.id, position=position, vault=vault, luck=luck, now=endpoint.updated_at)
+    return replace(endpoint, secrets=(pair, *endpoint.secrets))
 
 
 def _locked(connection: Connection, endpoint_id: str, clock: Clock) -> Endpoint:

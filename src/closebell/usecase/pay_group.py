@@ -72,7 +72,9 @@ def pay_group(connection: Connection, command: GroupPaymentCommand, *, clock: Cl
         option_id, name = payment_type(connection, command.custom_payment_id)
         drawn = [replace(one, option_id=option_id, payment_name=name) for one in drawn]
     return [
-        Paid(invoice=record(connection, member, [made], clock=clock, luck=luck), transaction=made)
+        Paid(
+            invoice=record(connection, member, [made], caller=command.caller, clock=clock, luck=luck), transaction=made
+        )
         for (member, _), made in zip(paying, drawn, strict=True)
     ]
 

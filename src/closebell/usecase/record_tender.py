@@ -152,17 +152,25 @@ def _collector(connection: Connection, tendered: Tendered) -> str | None:
 
 
 def record(
-    connection: Connection, invoice: Invoice, transactions: Sequence[Transaction], *, clock: Clock, luck: Luck
+    connection: Connection,
+    invoice: Invoice,
+    transactions: Sequence[Transaction],
+    *,
+    caller: Caller,
+    clock: Clock,
+    luck: Luck,
 ) -> Invoice:
     """The locked invoice with these tenders on it; those who listen are told once, of all its tenders."""
     for transaction in transactions:
         invoice_rows.add_transaction(connection, invoice, transaction)
     paid = replace(invoice, transactions=(*invoice.transactions, *transactions))
-    tell_payments(connection, event.PAYMENTS_ADDED, paid, clock=clock, luck=luck)
+    tell_payments(connection, event.PAYMENTS_ADDED, paid, caller=caller, clock=clock, luck=luck)
     return paid
 
 
-def tell_payments(connection: Connection, event_type: str, invoice: Invoice, *, clock: Clock, luck: Luck) -> None:
+def tell_payments(
+    connection: Connection, event_type: str, invoice: Invoice, *, caller: Caller, clock: Clock, luck: Luck
+) -> None:
     """Tell that the tenders of the locked invoice have changed; nothing else is locked after this."""
     announce(
         connection,
@@ -171,9 +179,11 @@ def tell_payments(connection: Connection, event_type: str, invoice: Invoice, *, 
                 event_type=event_type,
                 center_id=invoice.centre.id,
                 invoice_id=invoice.id,
+                guest_id=None if invoice.guest is None else invoice.guest.id,
                 body=lambda event_id: event.payments_changed(event_type, invoice, event_id=event_id, at=now),
             )
         ],
+        caller=caller,
         clock=clock,
         luck=luck,
     )

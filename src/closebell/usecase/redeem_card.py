@@ -41,7 +41,8 @@ def redeem_card(connection: Connection, command: CardRedemption, *, clock: Clock
     made = replace(drawn, card_number=stored_value.shown(number), account_id=card.id)
     taken = Movement(account=card, amount=-whole, reason=EntryReason.REDEEMED, invoice_id=invoice.id, row_id=made.id)
     accounts.move(connection, [taken], now=now)
-    return Paid(invoice=record(connection, invoice, [made], clock=clock, luck=luck), transaction=made)
+    paid = record(connection, invoice, [made], caller=command.caller, clock=clock, luck=luck)
+    return Paid(invoice=paid, transaction=made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

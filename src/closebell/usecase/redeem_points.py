@@ -86,7 +86,8 @@ def redeem_points(connection: Connection, command: PointsCommand, *, clock: Cloc
         for draw, transaction in zip(draws, made, strict=True)
     ]
     accounts.move(connection, taken, now=clock.now())
-    return PointsPaid(invoice=record(connection, invoice, made, clock=clock, luck=luck), transactions=tuple(made))
+    paid = record(connection, invoice, made, caller=command.caller, clock=clock, luck=luck)
+    return PointsPaid(invoice=paid, transactions=tuple(made))
 
 
 def read_redeemable(

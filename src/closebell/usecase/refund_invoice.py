@@ -20,7 +20,7 @@ from closebell.domain.text import bounded
 from closebell.errors import InvalidInput, Refusal
 from closebell.store import centers, directory, invoice_rows, refunds
 from closebell.usecase import open_invoice
-from closebell.usecase.close_invoices import Closed, CloseReport, settle
+from closebell.usecase.close_invoices import Closed, CloseReport, Ready, settle
 from closebell.usecase.record_tender import tell_payments
 from closebell.usecase.refund_holdings import give_back, lock_holdings
 
@@ -70,9 +70,9 @@ def refund_invoice(connection: Connection, command: RefundCommand, *, clock: Clo
     invoice_rows.insert_new(connection, refund, now=now)
     give_back(connection, refund, holdings, now=now)
     if command.closes:
-        return _closed(connection, refund, original, clock=clock, luck=luck)
+        return _closed(connection, refund, original, caller=command.caller, clock=clock, luck=luck)
     if refund.transactions:
-        tell_payments(connection, event.PAYMENTS_ADDED, refund, clock=clock, luck=luck)
+        tell_payments(connection, event.PAYMENTS_ADDED, refund, caller=command.caller, clock=clock, luck=luck)
     return Refunded(refund=refund, original=original)
 
 
@@ -84,12 +84,15 @@ def _maker(connection: Connection, command: RefundCommand) -> str | None:
     return employee_id
 
 
-def _closed(connection: Connection, refund: Invoice, original: Invoice, *, clock: Clock, luck: Luck) -> Refunded:
+def _closed(
+    connection: Connection, refund: Invoice, original: Invoice, *, caller: Caller, clock: Clock, luck: Luck
+) -> Refunded:
     """The refund once it is closed; its one event shows its tenders as well."""
     blockers = closing.check(refund, today=refund.centre.today(clock.now()))
     if blockers:
         raise Refusal(blockers[0].code, blockers[0].detail)
-    done = settle(connection, [(refund, refund.created_by_id)], clock=clock, luck=luck)
+    ready = Ready(invoice=refund, closed_by_id=refund.created_by_id, caller=caller)
+    done = settle(connection, [ready], clock=clock, luck=luck)
     (closed,) = done.closed
     answer = Closed(invoice_id=closed.id, receipt_number=closed.receipt_number, closed_by_id=closed.closed_by_id)
     report = CloseReport(answers=(answer,), deliveries=done.deliveries, listeners=done.listeners)

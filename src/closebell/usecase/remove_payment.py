@@ -56,7 +56,7 @@ def remove_payment(
     if not any(t.tip_amount for t in invoice.transactions if t.id != transaction_id):
         invoice_rows.replace_tips(connection, invoice, ())
     left = invoices.load(connection, [invoice_id])[invoice_id]
-    tell_payments(connection, event.PAYMENTS_DELETED, left, clock=clock, luck=luck)
+    tell_payments(connection, event.PAYMENTS_DELETED, left, caller=caller, clock=clock, luck=luck)
     return left
 
 

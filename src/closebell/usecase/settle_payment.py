@@ -43,7 +43,7 @@ def settle_payment(
         raise Conflict(f"Payment {transaction_id} is {pending.state}; only a pending one is settled or failed")
     if state is TransactionState.SETTLED and payment_page.is_open(pending):
         raise Conflict(f"Nobody has paid on the page of payment {transaction_id}; it can only fail")
-    return concluded(connection, invoice, pending, state, clock=clock, luck=luck)
+    return concluded(connection, invoice, pending, state, caller=caller, clock=clock, luck=luck)
 
 
 def tender_of(invoice: Invoice, transaction_id: str) -> Transaction:
@@ -64,6 +64,7 @@ def concluded(
     state: TransactionState,
     *,
     reference: str | None = None,
+    caller: Caller,
     clock: Clock,
     luck: Luck,
 ) -> Paid:
@@ -80,7 +81,7 @@ def concluded(
     paid = _with(invoice, after)
     if state is TransactionState.SETTLED:
         paid = _without_needless_pages(connection, paid)
-        tell_payments(connection, event.PAYMENTS_ADDED, paid, clock=clock, luck=luck)
+        tell_payments(connection, event.PAYMENTS_ADDED, paid, caller=caller, clock=clock, luck=luck)
     return Paid(invoice=paid, transaction=after)
 
 

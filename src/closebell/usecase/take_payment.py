@@ -31,7 +31,8 @@ def take_custom_payment(connection: Connection, command: PaymentCommand, *, cloc
     drawn = drawn_up(connection, invoice, command, Tender.CUSTOM, clock=clock, luck=luck)
     option_id, option_name = payment_type(connection, command.custom_payment_id)
     made = replace(drawn, option_id=option_id, payment_name=option_name)
-    return Paid(invoice=record(connection, invoice, [made], clock=clock, luck=luck), transaction=made)
+    paid = record(connection, invoice, [made], caller=command.caller, clock=clock, luck=luck)
+    return Paid(invoice=paid, transaction=made)
 
 
 def payment_type(connection: Connection, custom_payment_id: str) -> tuple[str, str]:

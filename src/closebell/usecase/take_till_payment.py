@@ -55,7 +55,8 @@ def take_cash(connection: Connection, command: CashCommand, *, clock: Clock, luc
     invoice = payable(connection, command.invoice_id, command.caller)
     drawn = drawn_up(connection, invoice, command, Tender.CASH, clock=clock, luck=luck)
     made = replace(drawn, cash_back_amount=_given_back(invoice, drawn, command.amount_tendered))
-    return Paid(invoice=record(connection, invoice, [made], clock=clock, luck=luck), transaction=made)
+    paid = record(connection, invoice, [made], caller=command.caller, clock=clock, luck=luck)
+    return Paid(invoice=paid, transaction=made)
 
 
 def _given_back(invoice: Invoice, drawn: Transaction, amount_tendered: Decimal | None) -> Minor:
@@ -84,7 +85,8 @@ def take_check(connection: Connection, command: CheckCommand, *, clock: Clock, l
     invoice = payable(connection, command.invoice_id, command.caller)
     drawn = drawn_up(connection, invoice, command, Tender.CHECK, clock=clock, luck=luck)
     made = replace(drawn, additional_data=_with_note(paper, drawn.additional_data))
-    return Paid(invoice=record(connection, invoice, [made], clock=clock, luck=luck), transaction=made)
+    paid = record(connection, invoice, [made], caller=command.caller, clock=clock, luck=luck)
+    return Paid(invoice=paid, transaction=made)
 
 
 def record_card(connection: Connection, command: CardCommand, *, clock: Clock, luck: Luck) -> Paid:
@@ -106,7 +108,8 @@ def record_card(connection: Connection, command: CardCommand, *, clock: Clock, l
         payment_name=kind or drawn.payment_name,
         additional_data=_with_note(slip, drawn.additional_data),
     )
-    return Paid(invoice=record(connection, invoice, [made], clock=clock, luck=luck), transaction=made)
+    paid = record(connection, invoice, [made], caller=command.caller, clock=clock, luck=luck)
+    return Paid(invoice=paid, transaction=made)
 
 
 def _with_note(details: Mapping[str, str], note: str) -> str:

@@ -6,13 +6,14 @@ The head of the feed is the last lock a transaction takes, so whatever else it l
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from closebell.clock import Clock, Luck
-from closebell.domain.endpoint import Endpoint
+from closebell.domain.caller import Caller
+from closebell.domain.endpoint import Endpoint, listening
 from closebell.domain.identifiers import object_id
 from closebell.store import deliveries, endpoints, events
 from closebell.store.deliveries import LeaseOffer, NewDelivery
@@ -24,7 +25,8 @@ class News:
     """Something that happened and is about to be told.
 
     Shape: `body` makes the stored body of the event once its id is known; `close_sequence` says which closing of the
-           invoice this is, None for anything else.
+           invoice this is, None for anything else. `guest_id` is the guest whose data the body holds,
+           if any. `traceparent` is the trace of the call that made it happen.
     """
 
     event_type: str
@@ -32,16 +34,24 @@ class News:
     body: Callable[[str], bytes]
     invoice_id: str | None = None
     close_sequence: int | None = None
+    guest_id: str | None = None
+    traceparent: str | None = None
 
 
 def announce(
-    connection: Connection, news_at: Callable[[datetime], Sequence[News]], *, clock: Clock, luck: Luck
+    connection: Connection,
+    news_at: Callable[[datetime], Sequence[News]],
+    *,
+    caller: Caller,
+    clock: Clock,
+    luck: Luck,
 ) -> list[NewDelivery]:
-    """Tell what `news_at` makes of the instant at which it is told; the deliveries that come of it."""
+    """Tell what `news_at` makes of the instant at which it is told, because of what `caller` did; the deliveries."""
     listeners = endpoints.listeners(connection, now=clock.now())
     head = events.lock_head(connection)
     now = max(clock.now(), head.last_at)
-    return tell(connection, head, news_at(now), listeners, now=now, luck=luck)
+    news = [replace(one, traceparent=caller.traceparent) for one in news_at(now)]
+    return tell(connection, head, news, listeners, now=now, luck=luck)
 
 
 def tell(
@@ -57,18 +67,21 @@ def tell(
     """Tell it all under the locked head of the feed; the deliveries that come of it."""
     told = [_event(one, listeners, now, luck) for one in news]
     sequences = events.append(connection, head, told)
-    return deliveries.fan_out(connection, zip(sequences, told, strict=True), listeners, now=now, luck=luck, offer=offer)
+    return deliveries.fan_out(connection, zip(sequences, told, strict=True), now=now, luck=luck, offer=offer)
 
 
 def _event(news: News, listeners: Sequence[Endpoint], now: datetime, luck: Luck) -> NewEvent:
     event_id = object_id(at_s=int(now.timestamp()), entropy=luck.entropy(8))
+    body = news.body(event_id)
     return NewEvent(
         event_id=event_id,
         event_type=news.event_type,
         invoice_id=news.invoice_id,
         close_sequence=news.close_sequence,
         center_id=news.center_id,
-        body=news.body(event_id),
-        listeners=sum(endpoint.listens(news.event_type, news.center_id) for endpoint in listeners),
+        body=body,
+        listeners=listening(listeners, news.event_type, news.center_id, body),
         created_at=now,
+        guest_id=news.guest_id,
+        traceparent=news.traceparent,
     )

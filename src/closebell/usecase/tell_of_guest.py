@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from closebell.clock import Clock, Luck
 from closebell.domain import event, guest_document
+from closebell.domain.caller import Caller
 from closebell.domain.guest_profile import GuestRecord
 from closebell.domain.invoice import Centre
 from closebell.usecase.tell import News, announce
@@ -21,7 +22,9 @@ class KnownGuest:
     centre: Centre | None
 
 
-def tell_of_guest(connection: Connection, event_type: str, known: KnownGuest, *, clock: Clock, luck: Luck) -> None:
+def tell_of_guest(
+    connection: Connection, event_type: str, known: KnownGuest, *, caller: Caller, clock: Clock, luck: Luck
+) -> None:
     """Every endpoint that listens to this type and the guest's centre is told of the guest, whole."""
     data = guest_document.render(known.guest, known.centre)
     announce(
@@ -30,9 +33,11 @@ def tell_of_guest(connection: Connection, event_type: str, known: KnownGuest, *,
             News(
                 event_type=event_type,
                 center_id=known.guest.entry.center_id,
+                guest_id=known.guest.entry.id,
                 body=lambda event_id: event.stored(event_type, data, event_id=event_id, at=now),
             )
         ],
+        caller=caller,
         clock=clock,
         luck=luck,
     )

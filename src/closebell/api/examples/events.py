@@ -118,3 +118,17 @@ PAYMENTS_DELETED: Final = _envelope(
 )
 GUEST_CREATED: Final = _envelope("Guest.Created", "2026-01-05T12:00:00.0000000Z", NORA)
 GUEST_UPDATED: Final = _envelope("Guest.Updated", "2026-01-05T12:00:00.0000000Z", ADA_CHANGED)
+GUEST_ERASED: Final = _envelope(
+    "Guest.Erased",
+    "2026-01-05T12:00:00.0000000Z",
+    {
+        "guest_id": GUEST_ID,
+        "redacted_events": [
+            {
+                "sequence": 1,
+                "event_id": EVENT_ID,
+                "redacted_body_hash": "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
+            }
+        ],
+    },
+)

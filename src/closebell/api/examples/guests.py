@@ -82,6 +82,15 @@ GUESTS: Final[Document] = {
     "page_info": {"total": 1, "page": 1, "size": 10},
     "error": None,
 }
+ERASURE: Final[Document] = {
+    "guest_id": GUEST_ID,
+    "state": "done",
+    "created_at": "2026-01-05T12:00:00Z",
+    "finished_at": "2026-01-05T12:01:15Z",
+    "redacted_events": 3,
+    "blanked_attempts": 2,
+    "error": None,
+}
 GUEST_CHANGE: Final[Document] = {"personal_info": {"email": "ada.guest@guests.example"}}
 ADA_CHANGED: Final[Document] = {
     **_ADA,

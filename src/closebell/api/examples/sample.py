@@ -12,6 +12,7 @@ CENTER_ID: Final = "5528ee09-5321-4153-8ca7-31c78d757dcb"
 ENDPOINT_ID: Final = "3f0a7a52-9a38-4c5f-8f3f-2c9f6f8f2b11"
 EVENT_ID: Final = "622b5b33a961750e01db6510"
 DELIVERY_ID: Final = "622b5b33a961750e01db6512"
+RECOVERY_ID: Final = "9d4e6b1a-2c7f-4b35-8e0d-5f1a3c8b7e62"
 KEY_ID: Final = "b7c2a5b0-3b58-4d8e-9d6b-5a7e6f0c9d21"
 TOKEN_ID: Final = "EAAAAFoQQACAAAAAAAAAAQ1Cn2Y1p0yXj0kZ1m4Yk2oPz3J4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7"  # noqa: S105  # an example
 USER_ID: Final = "2b8f9c1d-6a3e-4f57-8c02-9e4d7a1b5c63"
@@ -74,6 +75,7 @@ PATH_VALUES: Final[dict[str, str]] = {
     "endpoint_id": ENDPOINT_ID,
     "event_id": EVENT_ID,
     "delivery_id": DELIVERY_ID,
+    "recovery_id": RECOVERY_ID,
     "key_id": KEY_ID,
     "user_id": USER_ID,
 }
@@ -255,6 +257,9 @@ ENDPOINT_REQUEST: Final[Document] = {
     "name": "Book-keeping",
     "url": "https://books.example.com/hooks/closebell",
     "event_types": ["Invoice.Closed"],
+    "rate_per_s": 20,
+    "conditions": [{"field": "data.invoice.is_refund", "equals": False}],
+    "headers": {"X-Api-Key": "3f1c"},
 }
 ENDPOINT: Final[Document] = {
     "id": ENDPOINT_ID,
@@ -266,11 +271,19 @@ ENDPOINT: Final[Document] = {
     "center_ids": [],
     "signature_styles": ["standard"],
     "policy": "standard",
+    "rate_per_s": 20,
+    "recovers_when_enabled": False,
+    "conditions": [{"field": "data.invoice.is_refund", "equals": False}],
     "state": "active",
     "state_reason": "",
     "consecutive_failures": 0,
     "created_at": "2022-03-11T14:00:00Z",
     "updated_at": "2022-03-11T14:00:00Z",
+    "enabled_at": None,
+    "headers": {"X-Api-Key": "****"},
+    "authorization": {"type": "none", "username": None},
+    "public_keys": [],
+    "secrets": [{"kind": "hmac", "created_at": "2022-03-11T14:00:00Z", "expires_at": None}],
     "secret": "whsec_****",
 }
 SHOWN_SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="  # noqa: S105  # an example, nobody's secret
@@ -292,6 +305,8 @@ FEED: Final[Document] = {
             "created_at": "2022-03-11T14:22:43.384704Z",
             "hash": "6d1f0b8f0d6a3f0a1e5c7a0f5b0d7d2a4c1f9e8b7a6d5c4b3a291807f6e5d4c3",
             "previous_hash": "0000000000000000000000000000000000000000000000000000000000000000",
+            "body_hash": "0b4c7d1f5e3a2968d7c6b5a49382716f5e4d3c2b1a0987f6e5d4c3b2a1908f7e",
+            "redacted_at": None,
             "body": '{"id":"622b5b33a961750e01db6510","event_id":"622b5b33a961750e01db6510"}',
         }
     ],
@@ -323,6 +338,24 @@ DELIVERY: Final[Document] = {
         }
     ],
 }
+RESENT: Final[Document] = {"state": "pending", "due_at": "2022-03-11T15:00:00Z", "finished_at": None}
+"""What is different of a delivery that is sent again."""
+RECOVERY: Final[Document] = {
+    "id": RECOVERY_ID,
+    "endpoint_id": ENDPOINT_ID,
+    "since": "2022-03-11T00:00:00Z",
+    "until": "2022-03-12T00:00:00Z",
+    "state": "running",
+    "matched": 1200,
+    "recovered": 300,
+    "percent": 25,
+    "rate_per_s": 50,
+    "is_automatic": False,
+    "created_at": "2022-03-12T08:00:00Z",
+    "next_at": "2022-03-12T08:00:06Z",
+    "finished_at": None,
+}
+RECOVER: Final[Document] = {"since": "2022-03-11T00:00:00Z", "until": "2022-03-12T00:00:00Z"}
 RECONCILIATION: Final[Document] = {
     "from": "2022-03-11T00:00:00Z",
     "to": "2022-03-12T00:00:00Z",

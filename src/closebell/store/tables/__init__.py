@@ -21,6 +21,7 @@ from closebell.store.tables.catalogue import (
 from closebell.store.tables.columns import GUID_LENGTH, NAME_LENGTH, OBJECT_ID_LENGTH, WALL_TIME_LENGTH, metadata
 from closebell.store.tables.events import (
     attempts,
+    bodies_waiting,
     deliveries,
     endpoint_failures,
     endpoint_secrets,
@@ -61,6 +62,7 @@ __all__ = [
     "api_keys",
     "appointments",
     "attempts",
+    "bodies_waiting",
     "campaigns",
     "catalog_items",
     "center_items",

@@ -87,9 +87,11 @@ endpoints = Table(
     Column("conditions", Text, nullable=False, server_default=text("'[]'")),
     Column("recovers_when_enabled", Boolean, nullable=False, server_default=false()),
     Column("enabled_at", Instant, nullable=True),
+    Column("failing_since", Instant, nullable=True),
     Column("header_names", Text, nullable=False, server_default=text("'[]'")),
     Column("sealed_headers", Text, nullable=False, server_default=EMPTY),
     text_column("authorization_scheme", 10, server_default=EMPTY),
+    text_column("authorization_username", 255, server_default=EMPTY),
     Column("sealed_authorization", Text, nullable=False, server_default=EMPTY),
     CheckConstraint("http_method IN ('POST', 'PUT', 'PATCH')", name="http_method_known"),
     CheckConstraint("state IN ('active', 'deactivated', 'deleted')", name="state_known"),
@@ -117,11 +119,13 @@ endpoint_failures = Table(
     guid_column("id", primary_key=True),
     guid_column("endpoint_id", ForeignKey("endpoints.id")),
     Column("at", Instant, nullable=False),
+    Column("failing_since", Instant, nullable=True),
     Column("consecutive_failures", Integer, nullable=False),
     Column("delivery_id", String(OBJECT_ID_LENGTH), nullable=True),
     Column("status", Integer, nullable=True),
     text_column("error", 40, nullable=True),
     text_column("detail", 1000),
+    Column("mail_to", Text, nullable=False),
     Column("mail_due_at", Instant, nullable=True),
     Column("mail_attempts", Integer, nullable=False),
     Column("mailed_at", Instant, nullable=True),
@@ -130,7 +134,8 @@ endpoint_failures = Table(
     Index("ix_endpoint_failures_endpoint_id_at", "endpoint_id", "at"),
     Index("ix_endpoint_failures_mail_due_at", "mail_due_at", **only_where("mail_due_at IS NOT NULL")),
 )
-"""The failure log: each time an endpoint was deactivated because of what its receiver answered, and who was mailed."""
+"""The failure log: each time an endpoint was deactivated because of what its receiver answered, and who was mailed.
+`mail_to` are those who are still to be mailed after others were, empty for everybody."""
 
 recoveries = Table(
     "recoveries",
@@ -161,10 +166,18 @@ retention = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("bodies_through", BigInteger, nullable=False),
-    Column("attempts_through", BigInteger, nullable=False),
+    Column("waiting_after", BigInteger, nullable=False),
     CheckConstraint("id = 1", name="one_row"),
 )
-"""How far what is old was forgotten: up to these sequences no body, or no attempt, is kept unless it still waits."""
+"""How far what is old was forgotten: up to `bodies_through` no body is kept unless it waits, and of those that wait the
+ones after `waiting_after` are looked at next."""
+
+bodies_waiting = Table(
+    "bodies_waiting",
+    metadata,
+    Column("sequence", BigInteger, ForeignKey("events.sequence"), primary_key=True, autoincrement=False),
+)
+"""Events old enough to lose their bodies, of which a delivery was still pending."""
 
 erasures = Table(
     "erasures",
@@ -176,6 +189,7 @@ erasures = Table(
     Column("attempts", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant, nullable=True),
+    UniqueConstraint("guest_id"),
     Index("ix_erasures_running", "created_at", **only_where("finished_at IS NULL")),
 )
 """Requests to forget a guest; `position` is the last event that was looked at."""
@@ -195,6 +209,7 @@ deliveries = Table(
     text_column("reason", 1000),
     Column("attempts_before", Integer, nullable=False, server_default=text("0")),
     Column("attempts_forgotten", Integer, nullable=False, server_default=text("0")),
+    Column("first_delivered_at", Instant, nullable=True),
     UniqueConstraint("sequence", "endpoint_id"),
     CheckConstraint("state IN ('pending', 'delivered', 'exhausted', 'cancelled')", name="state_known"),
     CheckConstraint("(state = 'pending') = (finished_at IS NULL)", name="finished_when_not_pending"),
@@ -205,8 +220,8 @@ deliveries = Table(
     Index("ix_deliveries_endpoint_id_id", "endpoint_id", "id"),
     Index("ix_deliveries_exhausted", "endpoint_id", "id", **only_where("state = 'exhausted'")),
 )
-"""`attempts_before` were made before it was recovered, so that its retries are counted anew; of `attempts_forgotten`
-no more is known than that they were made."""
+"""`attempts_before` were made before it was sent again, so that its retries are counted anew; of `attempts_forgotten`
+no more is known than that they were made. `first_delivered_at` is when the receiver first had it, if it had."""
 
 attempts = Table(
     "attempts",
@@ -221,5 +236,6 @@ attempts = Table(
     Column("response_excerpt", Text, nullable=False),
     PrimaryKeyConstraint("delivery_id", "number"),
     CheckConstraint("number >= 1", name="number_from_one"),
+    Index("ix_attempts_started_at", "started_at"),
     sqlite_with_rowid=False,
 )

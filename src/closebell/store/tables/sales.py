@@ -185,6 +185,7 @@ group_invoices = Table(
     guid_column("host_id", nullable=True),
     guid_column("created_by_id", nullable=True),
     Column("created_at", Instant, nullable=False),
+    Index("ix_group_invoices_host_id", "host_id", **only_where("host_id IS NOT NULL")),
 )
 
 CHILDREN = (invoice_lines, appointments, transactions, employee_tips)

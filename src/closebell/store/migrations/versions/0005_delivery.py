@@ -16,7 +16,7 @@ def upgrade() -> None:
     _new_columns()
     _new_indexes()
     _new_tables()
-    op.execute("INSERT INTO retention (id, bodies_through, attempts_through) VALUES (1, 0, 0)")
+    op.execute("INSERT INTO retention (id, bodies_through, waiting_after) VALUES (1, 0, 0)")
 
 
 def _new_columns() -> None:
@@ -33,9 +33,11 @@ def _new_columns() -> None:
             sa.Column("conditions", sa.Text(), nullable=False, server_default=none),
             sa.Column("recovers_when_enabled", sa.Boolean(), nullable=False, server_default=sa.false()),
             sa.Column("enabled_at", sa.BigInteger(), nullable=True),
+            sa.Column("failing_since", sa.BigInteger(), nullable=True),
             sa.Column("header_names", sa.Text(), nullable=False, server_default=none),
             sa.Column("sealed_headers", sa.Text(), nullable=False, server_default=empty),
             sa.Column("authorization_scheme", sa.String(length=10), nullable=False, server_default=empty),
+            sa.Column("authorization_username", sa.String(length=255), nullable=False, server_default=empty),
             sa.Column("sealed_authorization", sa.Text(), nullable=False, server_default=empty),
         ),
         "endpoint_secrets": (
@@ -45,6 +47,7 @@ def _new_columns() -> None:
         "deliveries": (
             sa.Column("attempts_before", sa.Integer(), nullable=False, server_default=sa.text("0")),
             sa.Column("attempts_forgotten", sa.Integer(), nullable=False, server_default=sa.text("0")),
+            sa.Column("first_delivered_at", sa.BigInteger(), nullable=True),
         ),
     }.items():
         for column in columns:
@@ -67,11 +70,13 @@ def _new_tables() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("endpoint_id", sa.String(length=36), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("failing_since", sa.BigInteger(), nullable=True),
         sa.Column("consecutive_failures", sa.Integer(), nullable=False),
         sa.Column("delivery_id", sa.String(length=24), nullable=True),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("error", sa.String(length=40), nullable=True),
         sa.Column("detail", sa.String(length=1000), nullable=False),
+        sa.Column("mail_to", sa.Text(), nullable=False),
         sa.Column("mail_due_at", sa.BigInteger(), nullable=True),
         sa.Column("mail_attempts", sa.Integer(), nullable=False),
         sa.Column("mailed_at", sa.BigInteger(), nullable=True),
@@ -111,7 +116,7 @@ def _new_tables() -> None:
         "retention",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("bodies_through", sa.BigInteger(), nullable=False),
-        sa.Column("attempts_through", sa.BigInteger(), nullable=False),
+        sa.Column("waiting_after", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_retention_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_retention")),
     )
@@ -126,6 +131,7 @@ def _new_tables() -> None:
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["guest_id"], ["guests.id"], name=op.f("fk_erasures_guest_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+        sa.UniqueConstraint("guest_id", name=op.f("uq_erasures_guest_id")),
     )
     _partial_index("ix_erasures_running", "erasures", ["created_at"], "finished_at IS NULL")
 

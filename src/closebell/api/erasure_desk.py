@@ -1,0 +1,89 @@
+"""Erasures that were asked for are carried out here, a portion at a time, and go on after a crash where they stood."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from closebell.clock import Clock, Luck
+from closebell.errors import Unavailable
+from closebell.store import erasures
+from closebell.store.erasures import Erasure
+from closebell.store.unit import Database
+from closebell.usecase.erase_guest import erase_portion, find_named, finish_erasure, forget_named
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S: Final = 5.0
+"""Seconds between two looks for what is to be erased."""
+PAUSE_S: Final = 0.05
+"""Seconds between two portions, in which others write."""
+ERASURES_AT_A_TIME: Final = 100
+"""Erasures that are taken up in one look, the oldest first."""
+
+
+async def keep_erasing(
+    database: Database,
+    *,
+    settled_after: timedelta,
+    clock: Clock,
+    luck: Luck,
+    told: Callable[[], None],
+    every_s: float = LOOK_EVERY_S,
+) -> None:
+    """Carry out what is asked for until cancelled; `told` is called when the feed may have moved."""
+    while True:
+        try:
+            for erasure in await database.read(erasures.running, limit=ERASURES_AT_A_TIME):
+                await carry_out(database, erasure, settled_after=settled_after, clock=clock, luck=luck)
+                told()
+        except Unavailable as error:
+            log.warning("erasure.database_unavailable", error=str(error))
+        await asyncio.sleep(every_s)
+
+
+async def carry_out(
+    database: Database,
+    erasure: Erasure,
+    *,
+    settled_after: timedelta,
+    clock: Clock,
+    luck: Luck,
+    pause_s: float = PAUSE_S,
+) -> Erasure:
+    """The erasure after all portions that there are now, finished if `settled_after` has passed since it was asked for.
+
+    Before that a call may be on its way with a body from before, and a transaction under way that has read the guest
+    as they were.
+
+    Errors: Unavailable.
+    """
+    is_settled = clock.now() >= erasure.created_at + settled_after
+    work = finish_erasure if is_settled else erase_portion
+    if is_settled:
+        await _forget_named(database, erasure.guest_id, pause_s=pause_s)
+    while True:
+        step = await database.write(work, erasure.guest_id, clock=clock, luck=luck)
+        if not step.goes_on:
+            return _told_of(step.erasure)
+        await asyncio.sleep(pause_s)
+
+
+def _told_of(done: Erasure) -> Erasure:
+    if done.finished_at is not None:
+        log.info("erasure.finished", guest_id=done.guest_id, events=done.events, attempts=done.attempts)
+    return done
+
+
+async def _forget_named(database: Database, guest_id: str, *, pause_s: float) -> None:
+    """Blank the texts in which the guest's id stands; they are looked for beside whoever writes."""
+    while True:
+        named = await database.read(find_named, guest_id)
+        if not named.answers and not named.profiles:
+            return
+        await database.write(forget_named, guest_id, named)
+        await asyncio.sleep(pause_s)

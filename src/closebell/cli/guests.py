@@ -1,0 +1,59 @@
+"""`closebell guests`: forget one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from closebell.api.erasure_desk import carry_out
+from closebell.cli.at_database import database_of
+from closebell.cli.listing import AsJson, Row, show_one
+from closebell.cli.settings import DatabaseSettings
+from closebell.clock import SystemClock, SystemLuck
+from closebell.config import Settings
+from closebell.domain.identifiers import guid
+from closebell.store.erasures import Erasure
+from closebell.store.unit import Database
+from closebell.usecase.erase_guest import erase_guest, read_erasure
+
+GuestId = Annotated[str, Parameter(help="The guest's id.")]
+
+app = App(name="guests", help="Erase a guest, of whom nothing but the id is known from then on.")
+
+
+@app.command
+async def erase(guest_id: GuestId, /, *, as_json: AsJson = False, settings: DatabaseSettings = Settings()) -> None:
+    """Erase a guest for good. Amounts, receipts and the hash chain stay; `closebell serve` finishes what is left."""
+    wanted = guid(guest_id, field="GUEST-ID")
+    async with database_of(settings) as database:
+        done = await _erased(database, wanted, settings)
+    show_one(_row(done), as_json=as_json)
+
+
+@app.command
+async def erasure(guest_id: GuestId, /, *, as_json: AsJson = False, settings: DatabaseSettings = Settings()) -> None:
+    """Show how far the erasure of a guest has come."""
+    wanted = guid(guest_id, field="GUEST-ID")
+    async with database_of(settings) as database:
+        found = await database.read(read_erasure, wanted)
+    show_one(_row(found), as_json=as_json)
+
+
+async def _erased(database: Database, guest_id: str, settings: Settings) -> Erasure:
+    clock, luck = SystemClock(), SystemLuck()
+    asked = await database.write(erase_guest, guest_id, clock=clock, luck=luck)
+    settled_after = timedelta(seconds=settings.lease_s + settings.delivery_timeout_s)
+    return await carry_out(database, asked, settled_after=settled_after, clock=clock, luck=luck)
+
+
+def _row(erasure: Erasure) -> Row:
+    return {
+        "guest_id": erasure.guest_id,
+        "state": "running" if erasure.finished_at is None else "done",
+        "created_at": erasure.created_at,
+        "finished_at": erasure.finished_at,
+        "redacted_events": erasure.events,
+        "blanked_attempts": erasure.attempts,
+    }

@@ -1,0 +1,77 @@
+"""What kind of world a seed makes: how large it is, and which of its parts are out to do harm."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+DEADLINE_S = 10
+"""The longest that one call takes, as in production."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """How this world is. Not every harm is in every world, so that each is met alone and beside any other.
+
+    Shape: `rated` is how likely an endpoint has a rate; the receivers are spread over `hosts`.
+    Units: the harms of a write are probabilities; `database_s_max` is the longest that one transaction waits.
+    """
+
+    processes: int
+    endpoints: int
+    actions: int
+    all_endpoints: int
+    per_endpoint: int
+    per_host: int
+    hosts: int
+    rated: float
+    lease_s: int
+    database_s_max: float
+    refused: float
+    answer_lost: float
+    run_again: float
+    crash_before_commit: float
+    crash_after_commit: float
+    crashes: bool
+    stops: bool
+    pauses: bool
+    clock_jumps: bool
+    receivers_misbehave: bool
+    endpoints_change: bool
+    has_upkeep: bool
+    rings_lost: float
+
+
+def drawn(chance: random.Random) -> Conditions:
+    """The conditions of one seed's world."""
+
+    def perhaps(probability: float, *, worlds: float = 0.5) -> float:
+        return probability if chance.random() < worlds else 0.0
+
+    crashes = chance.random() < 0.6
+    lease_s = chance.choice([15, 30, 60])
+    return Conditions(
+        processes=chance.choice([1, 2, 2, 3]),
+        endpoints=chance.randint(1, 4),
+        actions=chance.randint(6, 24),
+        all_endpoints=chance.choice([1, 2, 4, 8, 32]),
+        per_endpoint=chance.choice([1, 2, 4]),
+        per_host=chance.choice([1, 2, 4, 32]),
+        hosts=chance.choice([1, 2, 4]),
+        rated=perhaps(0.5, worlds=0.3),
+        lease_s=lease_s,
+        database_s_max=chance.choice([0.005, 0.005, 0.5, 4.0, lease_s * 1.5]),
+        refused=perhaps(0.05),
+        answer_lost=perhaps(0.05),
+        run_again=perhaps(0.1),
+        crash_before_commit=perhaps(0.02) if crashes else 0.0,
+        crash_after_commit=perhaps(0.02) if crashes else 0.0,
+        crashes=crashes,
+        stops=chance.random() < 0.4,
+        pauses=chance.random() < 0.4,
+        clock_jumps=chance.random() < 0.25,
+        receivers_misbehave=chance.random() < 0.9,
+        endpoints_change=chance.random() < 0.6,
+        has_upkeep=chance.random() < 0.3,
+        rings_lost=chance.choice([0.0, 0.3, 1.0]),
+    )
