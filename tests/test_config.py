@@ -130,6 +130,7 @@ def test_a_mail_server_is_taken(more: dict[str, Any]) -> None:
         ({"alert_emails": ("Ops <ops@salon.example>",)}, "alert_emails", "without a name"),
         ({"alert_emails": ("ops@salon.example\nBcc: x@y.example",)}, "alert_emails", "without a name"),
         ({"alert_emails": ("ops(x)@salon.example",)}, "alert_emails", "without a name"),
+        ({"alert_emails": ("=?utf-8?q?a=0D=0ABcc=3A_x?=@salon.example",)}, "alert_emails", "without a name"),
         ({"alert_emails": ("ops@-",)}, "alert_emails", "without a name"),
         ({"alert_emails": ("ops@salon.example",) * 51}, "alert_emails", "at most 50"),
         ({"mail_from": "closebell"}, "mail_from", "without a name"),

@@ -15,6 +15,7 @@ from closebell.config import Settings
 from closebell.dispatch.credentials import open_credentials
 from closebell.domain.authorization import AuthorizationDraft
 from closebell.domain.endpoint import EndpointState
+from closebell.domain.rotation import Rotation
 from closebell.errors import MisuseError, SealBroken
 from closebell.keyring import check_keys, open_vault, reseal_all
 from closebell.store import endpoints, tables
@@ -23,7 +24,7 @@ from closebell.store.schema import migrate
 from closebell.store.unit import Database
 from closebell.testing import NOON, SECRET_KEY, FixedClock, a_vault, an_endpoint, guid_of, secret_of
 from closebell.usecase.manage_endpoints import EndpointDraft, create_endpoint
-from closebell.usecase.rotate_secret import EndpointWithSecret, Rotation, rotate_secret
+from closebell.usecase.rotate_secret import EndpointWithSecret, rotate_secret
 from closebell.usecase.seal_secrets import ENDPOINTS_AT_ONCE, count_sealed, forget_key, reseal_portion
 from closebell.vault import Vault, parse_keys
 from test_vault import OTHER_KEY

@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 
 from closebell.errors import MisuseError, SealBroken
 from closebell.testing import SECRET_KEY, SeededLuck, a_vault
-from closebell.vault import KEYS_MAX, MasterKey, Vault, key_file_of, key_id_of, make_key_file, parse_keys, read_key_file
+from closebell.vault import (
+    KEYS_MAX,
+    MasterKey,
+    Vault,
+    key_file_of,
+    key_id_of,
+    make_key_file,
+    must_be_ours_alone,
+    parse_keys,
+    read_key_file,
+)
 
 OTHER_KEY = f"other:{base64.b64encode(b'o' * 32).decode()}"
 PLACE = "endpoint 1 hmac secret 0"
@@ -200,6 +210,48 @@ def test_a_key_file_that_others_may_use_is_refused(tmp_path: Path, mode: int) ->
     path.chmod(mode)
     with pytest.raises(MisuseError, match="chmod 600"):
         read_key_file(path)
+
+
+@pytest.mark.parametrize(("owner", "user", "is_ours"), [(7, 7, True), (0, 7, True), (8, 7, False), (7, 0, False)])
+def test_a_key_that_another_user_may_have_chosen_is_refused(
+    tmp_path: Path, owner: int, user: int, *, is_ours: bool
+) -> None:
+    path = tmp_path / "closebell.db.key"
+    status = os.stat_result((stat.S_IFREG | 0o600, 1, 1, 1, owner, owner, 60, 0, 0, 0))
+    if is_ours:
+        must_be_ours_alone(path, status, user=user)
+        return
+    with pytest.raises(MisuseError, match=f"belongs to the user {owner}, .* is of the user {user}: "):
+        must_be_ours_alone(path, status, user=user)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else can make a file another's")
+def test_a_key_file_that_another_user_planted_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "closebell.db.key"
+    make_key_file(path, entropy=os.urandom)
+    os.chown(path, 12345, 12345)
+    with pytest.raises(MisuseError, match="belongs to the user 12345"):
+        make_key_file(path, entropy=os.urandom)
+
+
+def test_a_pipe_in_place_of_the_key_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "closebell.db.key"
+    os.mkfifo(path, 0o600)
+    # In a process of its own, which can be ended if it hangs.
+    code = "import sys, pathlib; from closebell.vault import read_key_file; read_key_file(pathlib.Path(sys.argv[1]))"
+    ended = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=30, check=False)
+    assert "MisuseError" in ended.stderr
+    assert "it is no regular file" in ended.stderr
+
+
+def test_a_link_in_place_of_the_key_file_is_not_followed(tmp_path: Path) -> None:
+    target, path = tmp_path / "elsewhere", tmp_path / "closebell.db.key"
+    make_key_file(target, entropy=os.urandom)
+    path.symlink_to(target)
+    with pytest.raises(MisuseError, match="it is a symbolic link"):
+        read_key_file(path)
+    with pytest.raises(MisuseError, match="it is a symbolic link"):
+        make_key_file(path, entropy=os.urandom)
 
 
 def test_a_key_file_that_holds_no_key_is_refused_by_its_name(tmp_path: Path) -> None:

@@ -120,15 +120,15 @@ async def _running(
     async with AsyncExitStack() as stack:
         # It may wait for a collector that is slow or gone, and nothing else should.
         stack.push_async_callback(asyncio.to_thread, tracer.close)
-        metrics = Metrics(delivers=settings.role != "api")
+        metrics = Metrics(role=settings.role)
         database = open_database(settings.database_url, observer=metrics)
         metrics.watch_queue(lambda: database.waiting)
         stack.push_async_callback(database.close)
+        vault = await vault_to_serve(settings, database, luck=luck)
         if settings.admin_key is None and settings.role != "dispatch":
             made = await database.write(ensure_admin_key, clock=clock, luck=luck)
             if made is not None:
                 _show(made, show_admin_key)
-        vault = await vault_to_serve(settings, database, luck=luck)
         networks = parse_networks(settings.allowed_networks)
         sender = await _sender(stack, settings, networks, clock)
         dispatcher = alerts = None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
 
 from closebell.api.card_desk import give_up_pages
-from closebell.api.erasure_desk import keep_erasing
+from closebell.api.erasure_desk import keep_erasing, until_settled
 from closebell.api.metrics import Metrics
 from closebell.clock import Clock, Luck
 from closebell.config import Settings
@@ -119,11 +118,9 @@ def duties_of(
     duties: dict[str, Duty] = {"listener": lambda: database.listen(told)}
     if settings.role != "api":
         kept_for = KeptFor.days(bodies=settings.body_retention_days, attempts=settings.attempt_retention_days)
-        settled_after = timedelta(seconds=settings.lease_s + settings.delivery_timeout_s)
+        settled = until_settled(lease_s=settings.lease_s, deadline_s=settings.delivery_timeout_s)
         duties["upkeep"] = lambda: keep_up(database, clock=clock, kept_for=kept_for)
-        duties["erasures"] = lambda: keep_erasing(
-            database, settled_after=settled_after, clock=clock, luck=luck, told=told
-        )
+        duties["erasures"] = lambda: keep_erasing(database, settled_after=settled, clock=clock, luck=luck, told=told)
         duties["payment pages"] = lambda: give_up_pages(database, clock=clock)
         recoverer = Recoverer(database=database, clock=clock, wake=wake, recovered=told, observe=metrics.recovered)
         duties["recoveries"] = recoverer.run

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import fcntl
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,6 +46,7 @@ _VERSION: Final = "sealed.v1"
 _NONCE_BYTES: Final = 12
 _ID_ENTROPY_BYTES: Final = 4
 _OTHERS_MAY: Final = 0o077
+_ROOT: Final = 0
 _KEY_TEXT: Final = re.compile(r"([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)", re.ASCII)
 _SEALED: Final = re.compile(r"sealed\.v1\.([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_=-]+)\.([A-Za-z0-9_=-]+)", re.ASCII)
 
@@ -213,19 +216,40 @@ def key_file_of(database: Path) -> Path:
 def read_key_file(path: Path) -> MasterKey | None:
     """The key in the file; None when there is no such file.
 
-    Errors: MisuseError when it cannot be read, when others may read it, or when it holds no key.
+    Errors: MisuseError when it cannot be read, when it is another's or others may read it, or when it holds no key.
     """
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+        with open(path, "rb", opener=_open_to_read) as file:
+            must_be_ours_alone(path, os.fstat(file.fileno()), user=os.geteuid())
             raw = file.read(KEY_FILE_BYTES_MAX)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise MisuseError(f"{path}: cannot be read: {error.strerror}") from None
-    if mode & _OTHERS_MAY:
-        raise MisuseError(f"{path}: others than its owner may use it: chmod 600 {path}")
+        is_link = error.errno == errno.ELOOP
+        problem = "it is a symbolic link; put the file itself there" if is_link else error.strerror
+        raise MisuseError(f"{path}: cannot be read: {problem}") from None
     return MasterKey.parse(raw.decode("ascii", "replace").strip(), source=str(path))
+
+
+def must_be_ours_alone(path: Path, status: os.stat_result, *, user: int) -> None:
+    """Refuses a key that somebody else may have chosen, or may read: whoever may write the directory can put one there.
+
+    Errors: MisuseError.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise MisuseError(f"{path}: cannot be read: it is no regular file")
+    if status.st_uid not in {_ROOT, user}:
+        raise MisuseError(
+            f"{path}: belongs to the user {status.st_uid}, who may have chosen the key, and this process is of the "
+            f"user {user}: run it as the owner, chown the file if the key is yours, or take it away"
+        )
+    if status.st_mode & _OTHERS_MAY:
+        raise MisuseError(f"{path}: others than its owner may use it: chmod 600 {path}")
+
+
+def _open_to_read(path: str, flags: int) -> int:
+    """Open without waiting for whoever writes a pipe, and without following a link to where it leads."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def make_key_file(path: Path, *, entropy: Entropy) -> MasterKey:

@@ -179,10 +179,16 @@ async def test_nothing_secret_is_logged(site: Site) -> None:
         secret = (await site.post("/v1/webhook_endpoints", hook)).document["secret"]
         await site.get("/v1/giftcards/GC-100200300/balance")
         await site.get("/v1/giftcards/GC-100200300/balance", key="wrong-key-1234")
+        for unmeant in (
+            "/v1/Giftcards/GC-100200300/balance",
+            "//v1/giftcards/GC-100200300",
+            "/v1/./giftcards/GC-100200300",
+        ):
+            assert (await site.get(unmeant)).status == 404
         await site.service.database.close()
         await site.get("/v1/giftcards/GC-100200300/balance")
         await site.get("/v1/hosted_payments/page-token", key=None)
-    assert len([entry for entry in logs if entry["event"] == "request.answered"]) == 8
+    assert len([entry for entry in logs if entry["event"] == "request.answered"]) == 11
     in_address = ("hook-token", "secret-in-query", "GC-100200300", "page-token")
     for hidden in (made["key"], KEY, "wrong-key-1234", secret, *in_address):
         assert hidden not in str(logs)

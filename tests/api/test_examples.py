@@ -21,6 +21,7 @@ from closebell.domain.caller import Role
 from closebell.domain.grant import Grant
 from closebell.testing import SeededLuck
 from closebell.usecase.manage_keys import create_key
+from exhausting import exhaust
 
 DOCS = [operation.doc for operation in OPERATIONS]
 DOCUMENT: dict[str, Any] = json.loads(document(DOCS, version="0", server=None))
@@ -74,8 +75,12 @@ async def a_held_delivery(site: Site) -> Values:
 
 
 async def a_recovery(site: Site) -> Values:
+    """One that has something to bring back; with nothing it would be done already."""
     endpoint = await a_disabled_endpoint(site)
-    begun = await done(site, "POST", f"/v1/webhook_endpoints/{endpoint['endpoint_id']}/recover", examples.RECOVER)
+    await done(site, "POST", f"/v1/invoices/{examples.PAID_INVOICE_ID}/close", examples.CLOSE)
+    await site.service.database.write(exhaust, at=site.clock.now())
+    ever = {"since": "2000-01-01T00:00:00Z"}
+    begun = await done(site, "POST", f"/v1/webhook_endpoints/{endpoint['endpoint_id']}/recover", ever)
     return {**endpoint, "recovery_id": begun["recovery"]["id"]}
 
 

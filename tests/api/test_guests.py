@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from calling import Reply, Site
 from closebell.domain.identifiers import NO_GUID
+from closebell.store import tables
 from closebell.testing import a_centre, a_guest, an_invoice, guid_of, put_centre, snapshot
 
 HERE, THERE = a_centre(), a_centre("Side Street")
@@ -98,7 +100,7 @@ async def test_what_was_read_may_be_sent_back_whole(salon: Site) -> None:
         ),
         (
             {"center_id": HERE.id, "personal_info": {"first_name": "A", "email": "a"}},
-            "personal_info.email: 'a' is not an e-mail address",
+            "personal_info.email: is not an e-mail address",
         ),
         (
             {"center_id": HERE.id, "personal_info": {"first_name": "A\0"}},
@@ -112,6 +114,19 @@ async def test_a_refused_guest_leaves_nothing(salon: Site, body: Any, message: s
     assert reply.status == 400
     assert reply.error["message"].startswith(message)
     assert await _everything(salon) == before
+
+
+async def test_the_kept_answer_to_a_refused_guest_repeats_nothing_of_them(salon: Site) -> None:
+    """It is kept without their id, so that no erasure could find it."""
+    body = {"center_id": HERE.id, "personal_info": {"first_name": "A", "email": "ada.at.guests.example"}}
+    reply = await salon.post("/v1/guests", body, headers={"Idempotency-Key": "refused"})
+    assert reply.status == 400
+    again = await salon.post("/v1/guests", body, headers={"Idempotency-Key": "refused"})
+    assert again.body == reply.body
+    statement = select(tables.kept_answers.c.body).where(tables.kept_answers.c.key == "refused")
+    kept = await salon.service.database.read(lambda connection: connection.execute(statement).scalar_one())
+    assert b"personal_info.email" in kept
+    assert b"ada.at" not in kept
 
 
 async def test_a_refused_change_leaves_the_guest_as_they_are(salon: Site) -> None:

@@ -46,6 +46,16 @@ async def test_each_line_of_a_request_carries_its_id_and_its_trace(site: Site) -
     assert "trace_id" not in found[second.headers["x-request-id"]]
 
 
+async def test_nothing_that_is_logged_moves_the_cursor(site: Site) -> None:
+    told = written("console")
+    for strange in ("\x1b[31mred", "\x9bK", "\u2028next", "\u202eback", "\nline"):
+        await site.get(f"/v1/{strange}")
+    shown = told.getvalue()
+    assert shown.count("request.answered") == len(shown.splitlines()) == 5
+    assert all(character.isprintable() or character == "\n" for character in shown)
+    assert r"\x1b[31mred" in shown
+
+
 async def test_what_requests_share_is_logged_as_nobodys(site: Site) -> None:
     log_lines = written("json")
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from typing import Any, Never
+
+import pytest
 
 from calling import Site
 from closebell.api.metrics import Metrics
 from closebell.api.metrics.backlog_look import KEPT_FOR_S
+from closebell.api.metrics.counting import RoleOfProcess
 from closebell.api.metrics.histogram import Histogram
 from closebell.errors import Unavailable
 from closebell.testing import a_paid_invoice, guid_of
@@ -180,15 +184,23 @@ async def test_a_figure_tells_no_id_of_an_invoice_or_an_event(site: Site) -> Non
         "state",
         "name",
         "version",
+        "role",
         "le",
     }
     assert set().union(*found.labels_of().values()) <= allowed
 
 
 def test_one_that_only_answers_shows_nothing_of_deliveries() -> None:
-    names = {metric.name for metric in Metrics(delivers=False).registry.collect()}
+    names = {metric.name for metric in Metrics(role="api").registry.collect()}
     assert "closebell_requests" in names
     assert not {name for name in names if "deliver" in name or "backlog" in name or "endpoint" in name}
+
+
+@pytest.mark.parametrize("role", ["all", "api", "dispatch"])
+def test_each_process_tells_its_role(role: RoleOfProcess) -> None:
+    version = importlib.metadata.version("closebell")
+    registry = Metrics(role=role).registry
+    assert registry.get_sample_value("closebell_build_info", {"version": version, "role": role}) == 1
 
 
 def test_a_histogram_puts_each_value_below_its_bound() -> None:

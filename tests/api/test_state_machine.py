@@ -31,7 +31,7 @@ from closebell.domain.money import Currency
 from closebell.errors import Unavailable
 from closebell.store import accounts, invoices, tables
 from closebell.store.schema import migrate
-from closebell.testing import NOON, a_guest, an_offer, guid_of, put_centre, put_offers, put_people
+from closebell.testing import NOON, SECRET_KEY, a_guest, an_offer, guid_of, put_centre, put_offers, put_people
 
 R = TypeVar("R")
 EXAMPLES: Final = {"sqlite": 40, "postgresql": 15}
@@ -740,7 +740,12 @@ def test_the_invariants_hold_whatever_a_till_does(engine: str, request: pytest.F
     url = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[engine])
     migrate(url)
     site_settings = Settings(
-        database_url=url, admin_key=KEY, allowed_networks=("127.0.0.0/8",), port=0, payment_processor="test"
+        database_url=url,
+        admin_key=KEY,
+        secret_keys=(SECRET_KEY,),
+        allowed_networks=("127.0.0.0/8",),
+        port=0,
+        payment_processor="test",
     )
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()

@@ -67,7 +67,7 @@ def test_one_is_sent_again(cli: Cli, exhausted: list[str]) -> None:
     cli("endpoints", "disable", ENDPOINT.id)
     (held,) = cli("deliveries", "resend", exhausted[1]).rows
     assert held[:2] == [exhausted[1], "held"]
-    cli("endpoints", "delete", ENDPOINT.id)
+    cli("endpoints", "delete", ENDPOINT.id, "--yes")
     refused(cli("deliveries", "resend", exhausted[2]), 1, "its endpoint was deleted")
 
 

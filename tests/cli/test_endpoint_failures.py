@@ -45,7 +45,7 @@ def test_the_failure_log_is_shown(cli: Cli, ready: Callable[..., Any]) -> None:
     tried = [at, delivery_id, "1", "1200", "410", "http_status", detail, "no more"]
     assert cli("endpoints", "failures", ENDPOINT, "--attempts").rows == [tried]
     assert json.loads(cli("endpoints", "failures", ENDPOINT, "--json").out)["mail"] == "none"
-    assert cli("endpoints", "delete", ENDPOINT).code == 0
+    assert cli("endpoints", "delete", ENDPOINT, "--yes").code == 0
     assert cli("endpoints", "failures", ENDPOINT).rows == [shown]
 
 

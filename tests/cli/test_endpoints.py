@@ -63,7 +63,7 @@ def test_an_endpoint_is_disabled_enabled_and_deleted(cli: Cli, books: str) -> No
     assert cli("endpoints", "show", books).fields["state_reason"] == "Deactivated by hand."
     assert cli("endpoints", "enable", books).rows[0][2] == "active"
     assert len(cli("endpoints", "list").rows) == 1
-    assert cli("endpoints", "delete", books).code == 0
+    assert cli("endpoints", "delete", books, "--yes").code == 0
     assert cli("endpoints", "list").out == ""
     refused(cli("endpoints", "show", books), 1, "No endpoint has the id")
 

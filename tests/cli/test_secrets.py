@@ -62,6 +62,20 @@ def test_keys_are_changed_and_the_old_one_goes(cli: Cli, ready: Callable[..., An
     assert counted(cli) == {"other": 2}
 
 
+def test_the_key_that_seals_is_named(cli: Cli, ready: Callable[..., Any], tmp_path: Path) -> None:
+    def status(*given: str) -> list[list[str]]:
+        return cli("secrets", "status", *given).rows
+
+    assert status() == [], "there is no key yet, and nothing to seal"
+    assert cli(*CREATE).code == 0
+    in_file = MasterKey.parse((tmp_path / "closebell.db.key").read_text(encoding="ascii").strip()).id
+    assert status() == [[in_file, "1", "yes"]]
+    mixed = status(*keys(OTHER_KEY, SECRET_KEY))
+    assert sorted(mixed) == sorted([[in_file, "1", "no"], ["other", "0", "yes"]]), "the file never seals beside others"
+    assert cli("secrets", "reseal", *keys(OTHER_KEY)).out.startswith("1 secrets"), "and it is still read"
+    assert status(*keys(OTHER_KEY)) == [["other", "1", "yes"]]
+
+
 def test_a_key_that_is_lost_is_given_up_on_purpose_only(cli: Cli, ready: Callable[..., Any]) -> None:
     made = cli(*CREATE, *keys(OTHER_KEY)).fields["id"]
     refused(cli("secrets", "forget", "other", *keys(SECRET_KEY, OTHER_KEY)), 2, "the key other is not lost")

@@ -21,6 +21,7 @@ from closebell.store.database import open_database
 from closebell.store.schema import migrate
 from receiving import receiving
 from serving import ADMIN_KEY, Server, invoice_id, invoices, serving, start
+from test_vault import OTHER_KEY
 
 ENDS_WITHIN_S = 60
 TERMINATIONS = 12
@@ -56,6 +57,16 @@ async def test_a_second_process_on_the_same_file_is_refused(sqlite_url: str, tmp
             assert (await after.ask("GET", "/readyz"))[0] == 200
     finally:
         await server.kill()
+
+
+async def test_a_process_without_the_key_says_which_it_lacks(sqlite_url: str, tmp_path: Path) -> None:
+    async with serving(sqlite_url, tmp_path) as server:
+        draft = {"name": "till", "url": "https://till.example/hook", "event_types": ["Invoice.Closed"]}
+        assert (await server.ask("POST", "/v1/webhook_endpoints", draft))[0] == 201
+    other = ("--secret-keys", OTHER_KEY)
+    code, line = await ended(tmp_path, "serve", "--port", "0", "--database-url", sqlite_url, *other)
+    assert (code, line.count("\n")) == (2, 1), line
+    assert line.startswith("closebell: 1 secrets are sealed under the key test, which secret_keys "), line
 
 
 async def test_a_command_beside_the_service_reaches_it(sqlite_url: str, tmp_path: Path) -> None:

@@ -97,6 +97,25 @@ async def test_everybody_is_mailed_once(database: Database) -> None:
     assert [(log["event"], log["endpoint_id"]) for log in logs] == [("alert.mailed", ENDPOINT)]
 
 
+async def test_a_mail_that_cannot_be_written_is_given_up_visibly_and_keeps_no_other(database: Database) -> None:
+    clock, outcomes = FixedClock(), list[MailOutcome]()
+    await deactivated(database, "till", "books")
+    async with mailing() as mailbox:
+        broken = Letterhead(sender=f"{SENDER}\nBcc: evil@x.example", to=(ADA,))
+        telling = Alerts(
+            database=database, mail_server=at(mailbox), letterhead=broken, clock=clock, observe=outcomes.append
+        )
+        for wait in (*RETRIES, timedelta()):
+            await telling.send_due()
+            clock.advance(wait)
+    assert mailbox.taken == []
+    for name in ("till", "books"):
+        found = await entry(database, name)
+        assert found.mail_state is MailState.GIVEN_UP
+        assert found.mail_error.startswith("The mail cannot be written: ")
+    assert outcomes.count(MailOutcome.GIVEN_UP) == 2
+
+
 async def test_where_nothing_is_due_nothing_is_sent(database: Database) -> None:
     await deactivated(database)
     clock = FixedClock(NOON - timedelta(seconds=1))
@@ -172,6 +191,30 @@ async def test_an_address_refused_for_now_alone_is_mailed_again(database: Databa
     assert [taken.to for taken in mailbox.taken] == [(ADA,), (BOB,)]
     found = await entry(database)
     assert (found.mail_state, found.mail_attempts, found.mail_error) == (MailState.SENT, 3, "")
+
+
+async def test_an_address_refused_for_good_stays_named_while_others_are_mailed_again(database: Database) -> None:
+    clock = FixedClock()
+    await deactivated(database)
+    eve = "eve@salon.example"
+    everybody = Letterhead(sender=SENDER, to=(ADA, BOB, eve))
+    gone, busy = "550 5.1.1 No such user", "450 4.2.0 Greylisted"
+    async with mailing(refused={ADA: gone, BOB: busy}) as mailbox:
+        telling = Alerts(database=database, mail_server=at(mailbox), letterhead=everybody, clock=clock)
+        await telling.send_due()
+        assert (await entry(database)).mail_error == f"{ADA}: {gone}; {BOB}: {busy}"
+        clock.advance(RETRIES[0])
+        await telling.send_due()
+        found = await entry(database)
+        assert (found.mail_state, found.mail_attempts) == (MailState.DUE, 2)
+        assert found.mail_error.startswith(f"{ADA}: {gone}; ")
+        assert BOB in found.mail_error
+        mailbox.refused = {}
+        clock.advance(RETRIES[1])
+        await telling.send_due()
+    assert [taken.to for taken in mailbox.taken] == [(eve,), (BOB,)]
+    found = await entry(database)
+    assert (found.mail_state, found.mail_error) == (MailState.SENT, f"{ADA}: {gone}")
 
 
 class Crash(BaseException):

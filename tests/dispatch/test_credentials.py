@@ -192,6 +192,33 @@ async def test_the_explanation_of_a_failure_is_kept_without_secrets() -> None:
     assert outcome.detail == "Go to https://a/****/b."
 
 
+@pytest.mark.parametrize("kept", [5, 12, len(TOKEN) - 1])
+async def test_an_explanation_that_was_cut_within_a_secret_does_not_show_half(kept: int) -> None:
+    def redirect(_request: OutgoingRequest) -> Outcome:
+        detail = f"Redirects are not followed; set the endpoint's URL to https://a.example/{TOKEN[:kept]}."
+        return Outcome(started_at=NOON, duration_us=1, status=302, error=Fault.REDIRECT, detail=detail)
+
+    outcome = await called(sealed_endpoint(), Opened(VAULT), Answering(redirect))
+    assert outcome.detail == "Redirects are not followed; set the endpoint's URL to https://a.example/****."
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "Authorization: Bearer tok\\u002Fen\\u002Bwith\\u0022quotes\\u0026",
+        "got tok/en+with&#34;quotes&#38;",
+        "token=TOK%2fEN%2bWITH%22QUOTES%26",
+        "key=value+of+%3ca%3E+header",
+        "VALUE OF &#x3c;a&gt; HEADER",
+    ],
+)
+async def test_a_secret_does_not_show_however_an_answer_spells_it(echo: str) -> None:
+    outcome = await called(sealed_endpoint(), Opened(VAULT), Answering(lambda _request: delivered(echo)))
+    assert outcome.response_excerpt == echo[: echo.index(" " if "=" not in echo else "=") + 1] + "****" or (
+        outcome.response_excerpt in {"Authorization: Bearer ****", "****"}
+    )
+
+
 @pytest.mark.parametrize(
     ("endpoint", "says"),
     [

@@ -201,6 +201,48 @@ async def test_old_attempts_go_and_are_counted(database: Database, ages: tuple[i
     assert await forgotten(database, clock) == Forgotten()
 
 
+async def attempted(database: Database, count: int) -> None:
+    """So many deliveries, each with an old attempt and a young one."""
+    await database.write(endpoints.insert_one, an_endpoint("till"))
+    await database.write(tell, count, at=NOON + DAYS - timedelta(days=95), listeners=["till"])
+    for age_days in (95, 1):
+        await database.write(_attempt_each, age_days)
+
+
+def _attempt_each(connection: Connection, age_days: int) -> None:
+    found = connection.execute(select(tables.deliveries.c.id, tables.deliveries.c.attempts)).all()
+    at = NOON + DAYS - timedelta(days=age_days)
+    made = {"started_at": at, "duration_us": 1, "status": 500, "error": "status", "detail": "", "response_excerpt": ""}
+    rows = [{"delivery_id": row.id, "number": row.attempts + 1, **made} for row in found]
+    connection.execute(insert(tables.attempts), rows)
+    connection.execute(update(tables.deliveries).values(attempts=tables.deliveries.c.attempts + 1))
+
+
+async def test_the_attempts_of_several_deliveries_are_forgotten_and_counted(database: Database) -> None:
+    await attempted(database, 3)
+    before = NOON + DAYS - timedelta(days=90)
+    assert await database.write(retention.forget_attempts, before=before, limit=10) == 3
+    assert await database.read(_numbers_left) == [2, 2, 2]
+    assert await examined(database) == []
+    assert await database.write(retention.forget_attempts, before=before, limit=10) == 0
+
+
+def _numbers_left(connection: Connection) -> list[int]:
+    return list(connection.execute(select(tables.attempts.c.number)).scalars())
+
+
+async def test_a_round_goes_on_until_no_old_attempt_is_left(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "ATTEMPTS_AT_ONCE", 3)
+    await attempted(database, 8)
+    with capture_logs() as logs:
+        await go_round(database, FixedClock(NOON + DAYS), KEPT_FOR)
+    assert [(entry["what"], entry["count"]) for entry in logs] == [("attempts", 8)]
+    assert await database.read(_numbers_left) == [2] * 8
+    assert await examined(database) == []
+
+
 async def test_an_attempt_that_nobody_forgot_is_missed(database: Database) -> None:
     await database.write(endpoints.insert_one, an_endpoint("till"))
     await database.write(tell, 1, at=NOON + timedelta(days=200), listeners=["till"])
@@ -269,6 +311,7 @@ def _all_work(connection: Connection) -> None:
 async def test_nothing_is_scanned_for_it(database: Database) -> None:
     await database.write(endpoints.insert_one, an_endpoint("till"))
     await database.write(tell, 2_000, listeners=["till"])
+    await database.write(_attempt_each, 2 * DAYS.days)
     if database.engine_name == "postgresql":
         await database.write(lambda connection: connection.exec_driver_sql("ANALYZE").rowcount)
     found = await database.write(plans, _all_work)

@@ -18,6 +18,7 @@ from closebell.dispatch.pace import PROBES_AFTER_FAILURES
 from closebell.dispatch.sender import OutgoingRequest, Sends, host_of
 from closebell.domain.delivery import Outcome
 from closebell.domain.endpoint import EndpointState
+from closebell.store import endpoints
 from closebell.store.unit import Database
 from closebell.testing import FixedClock
 from closebell.usecase.manage_endpoints import enable_endpoint
@@ -275,6 +276,31 @@ async def test_a_receiver_that_asks_to_be_left_alone_is_and_its_neighbours_are_n
         dispatcher.survey_soon()
         await works.settled("delivered", 50 + 2 * len(NAMES))
         assert each_once(well, len(NAMES))
+
+
+async def test_one_answer_to_wait_to_all_calls_under_way_deactivates_nobody(works: Works) -> None:
+    many = [f"{number}" for number in range(60)]
+    async with receiving(lambda _call: 429, extra_head="retry-after: 1\r\n") as busy:
+        busy_id = await works.endpoint("busy", busy.url)
+        dispatcher = await works.start(works.dispatcher(per_endpoint=32))
+        await works.until(lambda: _offered(dispatcher, busy_id))
+        await works.close(works.desk(dispatcher), *many)
+        await works.until(lambda: _attempted(works, 32))
+        assert len(busy.calls) == 32, "as many as may be under way, which is more than twenty"
+        (endpoint,) = await works.database.read(endpoints.all_kept, now=works.clock.now())
+        assert (endpoint.state, endpoint.consecutive_failures) == (EndpointState.ACTIVE, 1)
+        busy.answer = lambda _call: 200
+        for wait in (SECOND, AN_HOUR):
+            works.clock.advance(wait)
+            dispatcher.survey_soon()
+            await works.settled("delivered", 60 - 32 if wait is SECOND else 60)
+        assert len(busy.calls) == 60 + 32
+
+
+async def _attempted(works: Works, count: int) -> bool:
+    """Whether that many attempts are recorded."""
+    recorded: int = sum(row.attempts for row in await works.rows())
+    return recorded == count
 
 
 async def _all_attempted(works: Works, receiver: Receiver) -> bool:

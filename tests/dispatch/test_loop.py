@@ -226,6 +226,20 @@ def _lease_to_the_dead(connection: Connection, works: Works) -> None:
     )
 
 
+async def test_what_another_process_tells_after_the_clock_was_set_right_is_sent_at_once(works: Works) -> None:
+    async with receiving() as receiver:
+        await works.endpoint("on time", receiver.url)
+        dispatcher = await works.start(works.dispatcher())
+        works.clock.advance(timedelta(hours=6))
+        await works.close(works.desk(dispatcher), "told in the future")
+        await works.settled("delivered", 1)
+        works.clock.advance(-timedelta(hours=6))
+        await works.close(works.desk(None), "told next")
+        dispatcher.survey_soon()
+        assert len(await receiver.wait_for(2)) == 2
+        await works.settled("delivered", 2)
+
+
 async def test_a_close_that_took_longer_than_its_lease_is_sent_under_a_new_one(works: Works) -> None:
     async with receiving() as receiver:
         endpoint_id = await works.endpoint("patient", receiver.url)

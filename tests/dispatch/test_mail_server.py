@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from email.errors import MessageError
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,21 @@ async def test_a_server_that_is_not_there_is_a_refusal() -> None:
     async with mailing() as mailbox:
         port = mailbox.port
     assert f"{port}" in await refusal(port)
+
+
+class Unwritable(EmailMessage):
+    """A mail that the library refuses to write, as it does one with a line break in a header."""
+
+    def as_bytes(self, *_options: Any, **_more: Any) -> bytes:
+        raise MessageError("Header value contains newline")
+
+
+async def test_a_mail_that_cannot_be_written_is_a_refusal() -> None:
+    async with mailing() as mailbox:
+        server = MailServer(host=HOST, port=mailbox.port, security="none")
+        with pytest.raises(NotMailed, match="Header value contains newline"):
+            await server.send(Unwritable(), sender=SENDER, to=[ADA])
+    assert mailbox.taken == []
 
 
 async def test_who_is_cancelled_while_the_server_answers_ends() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from closebell.dispatch.meter import LATE_MAX, SECOND, Meter
@@ -82,7 +83,26 @@ def test_a_reserved_token_is_nobody_elses_and_comes_back() -> None:
     assert meter.ready(NOON) == 1, "more never come back than there are"
 
 
-def test_a_clock_that_is_set_back_stops_nobody() -> None:
-    meter = Meter(1)
+@pytest.mark.parametrize("rate", [1, 10, 1_000])
+@pytest.mark.parametrize("looked_after", [None, SECOND / 2, 2 * SECOND])
+@pytest.mark.parametrize("set_back_by", [2 * SECOND, timedelta(hours=1)])
+def test_a_clock_that_is_set_back_stops_nobody(
+    rate: int, looked_after: timedelta | None, set_back_by: timedelta
+) -> None:
+    meter = Meter(rate)
+    begun(meter, NOON, 1)
+    if looked_after is not None:
+        meter.ready(NOON + looked_after)
+    now = NOON - set_back_by
+    assert meter.ready(now) >= 1
+    assert meter.next_at() <= now
+
+
+@given(rate=st.integers(1, 1_000), idle_ms=st.integers(0, 3_000), set_back_ms=st.integers(0, 10_000))
+@example(rate=10, idle_ms=2_000, set_back_ms=10_000)
+def test_a_set_back_costs_a_second_at_most(rate: int, idle_ms: int, set_back_ms: int) -> None:
+    meter = Meter(rate)
     begun(meter, NOON)
-    assert meter.ready(NOON - timedelta(hours=1)) == 1
+    meter.ready(NOON + idle_ms * MILLISECOND)
+    now = NOON + (idle_ms - set_back_ms) * MILLISECOND
+    assert meter.ready(now) >= 1 or meter.ready(now + SECOND) >= 1

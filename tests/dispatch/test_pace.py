@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -179,6 +180,24 @@ def test_an_endpoint_whose_receiver_asks_for_it_is_left_alone_and_then_comes_bac
     assert (called(pace, at=almost), pace.worth_claiming(A.id, almost), pace.next_at(A.id, almost)) == (0, 0, until)
     assert (pace.worth_claiming(A.id, until), pace.next_at(A.id, until)) == (4, None)
     assert [called(pace, at=until) for _ in range(3)] == [1, 2, 4]
+
+
+def test_of_several_pauses_the_one_that_ends_last_counts() -> None:
+    pace = paced(A)
+    assert pace.pause(A.id, wait_s=20, now=NOON) == NOON + 20 * SECOND
+    assert pace.pause(A.id, wait_s=1, now=NOON + SECOND) == NOON + 20 * SECOND, "a call that came back later"
+    assert called(pace, at=NOON + 3 * SECOND) == 0
+    assert pace.pause(A.id, wait_s=20, now=NOON + 5 * SECOND) == NOON + 25 * SECOND
+    assert called(pace, at=NOON + 20 * SECOND) == 0
+    assert called(pace, at=NOON + 25 * SECOND) == 1
+
+
+def test_a_pause_from_before_the_clock_was_set_back_lengthens_none() -> None:
+    pace = paced(A)
+    pace.pause(A.id, wait_s=20, now=NOON)
+    earlier = NOON - timedelta(hours=1)
+    assert pace.pause(A.id, wait_s=1, now=earlier) == earlier + SECOND
+    assert called(pace, at=earlier + SECOND) == 1
 
 
 def test_a_pause_has_an_end_whatever_is_asked_for_and_whatever_the_clock_does() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, select
 from closebell.clock import SystemLuck
 from closebell.dispatch.recording import Sent, record_outcomes
 from closebell.domain.delivery import Fault, Outcome
+from closebell.domain.endpoint import EndpointState
 from closebell.store import endpoints, lanes, tables
 from closebell.store.delivery_log import DeliveryFilter, page
 from closebell.store.lanes import Claimed
@@ -159,6 +161,32 @@ async def test_failures_in_a_row_are_counted_within_and_across_batches(database:
     assert await failures() == 4
     await database.write(record_outcomes, [sent(claimed[9], outcome())], clock=clock, luck=LUCK)
     assert await failures() == 0
+
+
+async def test_of_calls_under_way_together_that_are_asked_to_wait_one_counts(database: Database) -> None:
+    clock = await with_deliveries(database, 40)
+    claimed = await claim(database, clock, "mine")
+    assert len(claimed) == 40
+    busy = replace(outcome(status=429), retry_after_s=1)
+
+    async def record(*outcomes: Outcome) -> tuple[int, EndpointState]:
+        batch = [sent(claimed.pop(), one) for one in outcomes]
+        report = await database.write(record_outcomes, batch, clock=clock, luck=LUCK)
+        assert report.failed == len(outcomes)
+        (endpoint,) = await database.read(endpoints.all_kept, now=clock.now())
+        assert report.failures == {endpoint.id: endpoint.consecutive_failures}
+        return endpoint.consecutive_failures, endpoint.state
+
+    clock.advance(timedelta(seconds=1))
+    assert await record(*[busy] * 10) == (1, EndpointState.ACTIVE)
+    clock.advance(timedelta(seconds=1))
+    assert await record(*[busy] * 10) == (1, EndpointState.ACTIVE)
+    again = replace(busy, started_at=clock.now())
+    clock.advance(timedelta(seconds=1))
+    assert await record(again, again, busy) == (2, EndpointState.ACTIVE)
+    assert await record(*[outcome(status=500)] * 17) == (19, EndpointState.ACTIVE)
+    later = await database.read(page, DeliveryFilter(), limit=100)
+    assert sum(len(one.attempts) for one in later) == 40, "every one is an attempt of its delivery"
 
 
 async def test_a_failed_write_leaves_the_lease_as_it_was(database: Database) -> None:

@@ -21,7 +21,9 @@ from closebell.domain.retry import RetryPolicy
 from closebell.errors import Unavailable
 from closebell.store import endpoints, recoveries, retention
 from closebell.store.database import open_database
+from closebell.store.exhausted import Stretch
 from closebell.store.postgresql import PostgresqlDatabase
+from closebell.store.recoveries import PUT_OFF_MAX
 from closebell.store.schema import migrate
 from closebell.store.unit import Database, P, R, Unit
 from closebell.store.wake import Wake
@@ -30,6 +32,7 @@ from closebell.usecase.examine import CHECKS, run_check
 from closebell.usecase.manage_endpoints import enable_endpoint
 from closebell.usecase.reconcile import reconcile
 from closebell.usecase.recover_endpoint import (
+    Recoverable,
     RecoveryPlan,
     count_recoverable,
     list_recoveries,
@@ -56,6 +59,7 @@ class Watched:
     def __init__(self, inner: Database) -> None:
         self.inner = inner
         self.asked = 0
+        self.answered = 0
         self.writes = 0
         self.done = Wake()
         self.interfere: Callable[[str, int], None] = lambda _when, _count: None
@@ -78,6 +82,7 @@ class Watched:
             self.interfere("after", count)
             await asyncio.sleep(0)
         finally:
+            self.answered += 1
             self.done.notify()
         return result
 
@@ -152,7 +157,7 @@ async def test_a_crash_leaves_nothing_out_and_does_nothing_twice(database: Datab
         async with running(watched, clock) as first:
             victims.append(first)
             async with asyncio.timeout(AWAITED_S):
-                while not first.done() and (await _read(database, job)).state is RecoveryState.RUNNING:
+                while not first.done() and await _goes_on(watched, job):
                     await asyncio.wait([first], timeout=0)
         async with running(watched, clock):
             over = await ended(watched, job)
@@ -163,6 +168,12 @@ async def test_a_crash_leaves_nothing_out_and_does_nothing_twice(database: Datab
         if victims:
             break  # it came to the end of its work before it was to be killed
     assert at > 6, "three portions, each a look and a transaction"
+
+
+async def _goes_on(watched: Watched, job: Recovery) -> bool:
+    """Whether it is running, or the unit of work that has ended it is not yet over for who asked for it."""
+    found = await _read(watched.inner, job)
+    return found.state is RecoveryState.RUNNING or watched.answered < watched.asked
 
 
 async def _read(database: Database, job: Recovery) -> Recovery:
@@ -220,6 +231,53 @@ async def _asked(watched: Watched, count: int) -> None:
             if watched.asked >= count:
                 return
             await ticket.wait()
+
+
+async def test_a_clock_that_is_set_back_stops_no_recovery_and_hastens_none(database: Database) -> None:
+    clock = await prepared(database, 7)
+    watched, wake = Watched(database), Wake()
+    job = await started(database, clock, rate_per_s=3)
+    async with running(watched, clock, wake):
+        await _recovered(watched, job, 3)
+        clock.advance(-timedelta(hours=1))
+        wake.notify()
+        await _recovered(watched, job, 6)
+        looked = watched.asked
+        clock.advance(PORTION_EVERY - timedelta(microseconds=1))
+        wake.notify()
+        await _asked(watched, looked + 1)
+        assert (await _read(database, job)).recovered == 6, "not before its time by the new clock"
+        clock.advance(timedelta(microseconds=1))
+        wake.notify()
+        over = await ended(watched, job)
+    assert over.recovered == 7
+
+
+async def test_one_that_was_put_off_is_due_beside_one_that_was_not(database: Database) -> None:
+    clock = await prepared(database, 3)
+    job = await started(database, clock, rate_per_s=1)
+    await database.write(recover_portion, now=clock.now())
+    other = an_endpoint("other")
+    await database.write(endpoints.insert_one, other)
+    now = clock.now() - timedelta(hours=1)
+    found = Recoverable(stretch=Stretch(endpoint_id=other.id, since=NOON, until=NOON + SECOND), count=1)
+    await database.write(start_recovery, found, clock=FixedClock(now + SECOND / 2), luck=LUCK)
+    assert await database.read(recoveries.next_at, now=now) == now
+    after = await database.write(recover_portion, now=now)
+    assert after is not None
+    assert (after.id, after.recovered, after.next_at) == (job.id, 2, now + PORTION_EVERY)
+    assert await database.read(recoveries.next_at, now=now) == now + SECOND / 2
+
+
+async def test_clocks_that_are_a_little_apart_do_not_hasten_a_recovery(database: Database) -> None:
+    """Or each would take what the other has put off to be due, and portions would follow without a pause."""
+    clock = await prepared(database, 3)
+    await started(database, clock, rate_per_s=1)
+    ahead = clock.now() + PUT_OFF_MAX - PORTION_EVERY
+    assert await database.write(recover_portion, now=ahead) is not None
+    assert await database.read(recoveries.next_at, now=clock.now()) == ahead + PORTION_EVERY
+    assert await database.write(recover_portion, now=clock.now()) is None
+    assert await database.write(recover_portion, now=clock.now() - timedelta(microseconds=1)) is not None
 
 
 async def test_idle_it_sleeps_and_a_new_job_wakes_it(database: Database) -> None:
@@ -447,5 +505,5 @@ async def _holds(works: Works, **counts: int) -> None:
 
 
 async def test_nothing_is_due_while_nothing_runs(database: Database) -> None:
-    assert await database.read(recoveries.next_at) is None
+    assert await database.read(recoveries.next_at, now=NOON) is None
     assert await database.write(recover_portion, now=NOON) is None

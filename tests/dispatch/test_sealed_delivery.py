@@ -13,12 +13,13 @@ from standardwebhooks import Webhook
 from closebell.clock import SystemLuck
 from closebell.domain.address import parse_networks
 from closebell.domain.endpoint import Endpoint
+from closebell.domain.rotation import Rotation
 from closebell.domain.signature import Secret
 from closebell.store import endpoints, tables
 from closebell.store.unit import Database
 from closebell.testing import a_vault, an_endpoint
 from closebell.usecase.manage_endpoints import EndpointDraft, create_endpoint
-from closebell.usecase.rotate_secret import EndpointWithSecret, Rotation, rotate_secret
+from closebell.usecase.rotate_secret import EndpointWithSecret, rotate_secret
 from dispatching import Works, working
 from receiving import Call, receiving
 

@@ -256,7 +256,10 @@ async def test_a_redirect_to_the_metadata_service_is_not_followed() -> None:
     location = f"http://{METADATA}/latest/?token={SECRET}".encode()
     outcome, receiver = await exchange(b"HTTP/1.1 302 X\r\nlocation: %b\r\ncontent-length: 0\r\n\r\n" % location)
     assert (outcome.status, outcome.error) == (302, Fault.REDIRECT)
-    assert outcome.detail == f"Redirects are not followed; set the endpoint's URL to http://{METADATA}/latest/."
+    assert (
+        outcome.detail
+        == f"Redirects are not followed; {HOST}:{receiver.port} answered 302 and points to http://{METADATA}."
+    )
     assert len(receiver.requests) == 1
 
 

@@ -10,15 +10,18 @@ from sqlalchemy import Connection, func, insert, select
 from structlog.testing import capture_logs
 
 from closebell.dispatch.upkeep import PURGE_ROWS, go_round, keep_up
+from closebell.domain.endpoint import EndpointState
 from closebell.domain.grant import Grant
 from closebell.errors import Unavailable
-from closebell.store import tables
+from closebell.store import endpoints, tables
 from closebell.store.kept_answers import KEPT_FOR, Call
+from closebell.store.lanes import IS_PENDING
 from closebell.store.unit import Database
-from closebell.testing import NOON, FixedClock, SeededLuck
+from closebell.testing import NOON, FixedClock, SeededLuck, an_endpoint
 from closebell.usecase.answer_once import begin
 from closebell.usecase.manage_users import UserDraft, create_user
 from closebell.usecase.sign_in import REFRESH_FOR, sign_in
+from queueing import queue
 
 LUCK = SeededLuck()
 
@@ -59,6 +62,20 @@ async def test_old_answers_and_tokens_are_forgotten_in_portions(database: Databa
     clock.advance(REFRESH_FOR)
     assert await told(database, clock) == ["answers 1", "tokens 1"]
     assert await database.read(left) == (0, 0)
+
+
+async def test_what_is_left_of_a_deleted_endpoint_is_cancelled_in_portions(database: Database) -> None:
+    gone, stays = an_endpoint("gone", state=EndpointState.DELETED), an_endpoint("stays")
+    for endpoint in (gone, stays):
+        await database.write(endpoints.insert_one, endpoint)
+        await database.write(queue, endpoint.id, PURGE_ROWS + 5, attempts=0, due_at=NOON)
+    with capture_logs() as logs:
+        await go_round(database, FixedClock())
+        await go_round(database, FixedClock())
+    assert [(log["event"], log["count"]) for log in logs] == [("upkeep.deliveries_cancelled", PURGE_ROWS + 5)]
+    pending = select(tables.deliveries.c.endpoint_id, func.count()).where(IS_PENDING)
+    found = await database.read(lambda c: c.execute(pending.group_by(tables.deliveries.c.endpoint_id)).all())
+    assert [tuple(row) for row in found] == [(stays.id, PURGE_ROWS + 5)]
 
 
 async def test_the_rounds_are_done_by_themselves(database: Database) -> None:

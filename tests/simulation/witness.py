@@ -58,6 +58,7 @@ class EndpointRow(NamedTuple):
     failures: int
     policy: str
     rate_per_s: int | None
+    failed_at: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ _DELIVERIES: Final = """
            d.attempts_before, d.first_delivered_at
     FROM deliveries d JOIN events e ON e.sequence = d.sequence ORDER BY d.id
 """
-_ENDPOINTS: Final = "SELECT id, state, consecutive_failures, policy, rate_per_s FROM endpoints ORDER BY id"
+_ENDPOINTS: Final = "SELECT id, state, consecutive_failures, policy, rate_per_s, failed_at FROM endpoints ORDER BY id"
 
 
 class Witness:
@@ -210,13 +211,20 @@ class Witness:
     def _sees_health(self, name: str, before: Mapping[str, EndpointRow], recorded: Sequence[Sent]) -> None:
         """Failures in a row are counted right, and the twentieth deactivates, not one before and not one after."""
         due_to_stop = set()
+        counted_at = {row.id: row.failed_at for row in before.values()}
         for one in recorded:
-            in_a_row = 0 if one.outcome.error is None else self.books.failures.get(one.endpoint_id, 0) + 1
+            in_a_row = self.books.failures.get(one.endpoint_id, 0)
+            if one.outcome.error is None:
+                in_a_row = 0
+            elif self._counts(one.outcome, counted_at[one.endpoint_id]):
+                in_a_row += 1
+                counted_at[one.endpoint_id] = self.books.endpoints[one.endpoint_id].failed_at
             self.books.failures[one.endpoint_id] = in_a_row
             is_gone = one.outcome.error is Fault.HTTP_STATUS and one.outcome.status == 410
             if in_a_row >= FAILURES_MAX or is_gone:
                 due_to_stop.add(one.endpoint_id)
         for row in self.books.endpoints.values():
+            self.demand(row.failed_at == counted_at.get(row.id), f"{row.id} failed when nothing was counted")
             old = before.get(row.id)
             if old is not None and name == "enable_endpoint" and row.failures == 0:
                 self.books.failures[row.id] = 0
@@ -229,6 +237,11 @@ class Witness:
                 self.demand(row.id in due_to_stop, f"{row.id} was deactivated after {counted} failures in a row")
             if was_active and row.state != "active":
                 self.books.deactivated_s[row.id] = self._world.loop.time()
+
+    def _counts(self, outcome: Outcome, counted_at: int | None) -> bool:
+        """Who asks for a pause is not counted again for calls that were under way when a failure was counted."""
+        is_asked = outcome.status in {429, 503} and outcome.retry_after_s is not None
+        return not is_asked or counted_at is None or self._us(outcome.started_at) > counted_at
 
     # --- calls -------------------------------------------------------------------------------------------------------
 

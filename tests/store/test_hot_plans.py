@@ -63,7 +63,7 @@ def hot() -> Iterator[tuple[str, Work]]:
     yield "close a batch", lambda c: _close(c, range(INVOICES // 2, INVOICES // 2 + 3))
     yield "claim", lambda c: claim_and_survey(c, {an_endpoint("books").id: 5}, **LEASE)
     yield "record", _record
-    yield "release", lambda c: deliveries.cancel_strays(c, now=NOON)
+    yield "release", lambda c: deliveries.cancel_left_over(c, limit=5)
     yield "pull", lambda c: read_feed(c, after=3, limit=5)
     yield "enable", lambda c: enable_endpoint(c, an_endpoint("marketing").id, clock=CLOCK, luck=LUCK)
     yield "disable", lambda c: disable_endpoint(c, an_endpoint("marketing").id, clock=CLOCK)

@@ -61,7 +61,7 @@ def asked(connection: Connection) -> Iterator[tuple[str, Work]]:
     recovery_id, last = begin(connection), rows(connection)[-1].id
     clock = FixedClock(NOON + timedelta(hours=4))
     yield "count", lambda c: exhausted.count(c, STRETCH)
-    yield "next", recoveries.next_at
+    yield "next", lambda c: recoveries.next_at(c, now=clock.now())
     yield "portion", lambda c: recover_portion(c, now=clock.now())
     yield "list", lambda c: list_recoveries(c, ENDPOINT.id, clock=clock)
     yield "one", lambda c: read_recovery(c, ENDPOINT.id, recovery_id)

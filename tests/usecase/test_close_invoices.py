@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from closebell.domain import chain
 from closebell.domain.endpoint import EndpointState
 from closebell.domain.event import INVOICE_CLOSED
+from closebell.domain.identifiers import object_id_floor
 from closebell.domain.invoice import Invoice, Tender, TransactionState
 from closebell.errors import ClosebellError, InvalidInput, Refusal, RefusalCode
 from closebell.store import endpoints, tables
@@ -44,10 +45,13 @@ CLOCK, LUCK = FixedClock(), SeededLuck()
 
 
 def _close(
-    connection: Connection, *commands: CloseCommand | Invoice, offer: LeaseOffer = LeaseOffer.NONE
+    connection: Connection,
+    *commands: CloseCommand | Invoice,
+    offer: LeaseOffer = LeaseOffer.NONE,
+    clock: FixedClock = CLOCK,
 ) -> CloseReport:
     asked = [c if isinstance(c, CloseCommand) else CloseCommand(invoice_id=c.id) for c in commands]
-    return close_invoices(connection, asked, clock=CLOCK, luck=LUCK, offer=offer)
+    return close_invoices(connection, asked, clock=clock, luck=LUCK, offer=offer)
 
 
 def _rows(connection: Connection, name: str) -> Sequence[Any]:
@@ -249,6 +253,23 @@ async def test_receipts_follow_the_clock_even_when_it_goes_back(database: Databa
         await database.write(close_invoices, [CloseCommand(invoice_id=invoice.id)], clock=clock, luck=LUCK)
     closed = [await database.read(read_invoice, invoice.id) for invoice in invoices]
     assert [(c.receipt_number, c.closed_at and c.closed_at.hour) for c in closed] == [("1", 12), ("2", 12), ("3", 13)]
+
+
+async def test_a_delivery_waits_for_no_clock_that_was_ahead(database: Database) -> None:
+    """What was told in the future is the feed's affair; what is due, and leased, goes by the clock of who closes."""
+    await database.write(endpoints.insert_one, an_endpoint("on"))
+    invoices = [a_paid_invoice(f"{number}") for number in range(3)]
+    await database.write(put, *invoices)
+    ahead, until = NOON + timedelta(hours=6), NOON + timedelta(seconds=30)
+    await database.write(_close, invoices[0], clock=FixedClock(ahead))
+    offer = LeaseOffer(lease_id="lease", leased_until=until, slots={guid_of("endpoint on"): 1})
+    report = await database.write(_close, *invoices[1:], clock=FixedClock(NOON), offer=offer)
+    rows = {row.sequence: row for row in await database.read(_rows, "deliveries")}
+    assert [rows[sequence].due_at for sequence in (1, 2, 3)] == [ahead, until, NOON]
+    assert [rows[sequence].created_at for sequence in (1, 2, 3)] == [ahead] * 3
+    assert [made.told_at for made in report.deliveries] == [ahead] * 2
+    since = object_id_floor(int(ahead.timestamp()))
+    assert all(row.id > since for row in rows.values()), "an id begins with the second its event was told in"
 
 
 async def test_a_batch_over_several_centres_numbers_each(database: Database) -> None:

@@ -29,7 +29,7 @@ from closebell.testing import NOON, FixedClock, SeededLuck, a_guest, a_paid_invo
 from closebell.usecase import erase_guest as erasing
 from closebell.usecase.change_guest import change_guest
 from closebell.usecase.close_invoices import CloseCommand, close_invoices
-from closebell.usecase.erase_guest import erase_guest, erase_portion, read_erasure
+from closebell.usecase.erase_guest import erase_guest, erase_portion, last_changed_at, read_erasure
 from closebell.usecase.record_tender import tell_payments
 from erasing import SECRETS, a_known_guest, audited, betrayed, examined, reconciled, sums_told, texts
 from planning import plans, scanned
@@ -131,6 +131,49 @@ async def test_many_events_are_worked_off_in_portions_that_hold_on_their_own(
     assert ((await audited(database)).problem, await examined(database)) == ("", [])
 
 
+async def test_a_body_replaced_late_may_be_on_its_way_as_long_as_one_replaced_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody was there to carry out the later portions, and a call got its body just before they came."""
+    monkeypatch.setattr(erasing, "PORTION", 2)
+    clock, luck = FixedClock(), SeededLuck(7)
+    guest_id = await known(database, clock)
+    asked = await database.write(erase_guest, guest_id, clock=clock, luck=luck)
+    clock.advance(SETTLED)
+    late = await carry_out(database, asked, settled_after=SETTLED, clock=clock, luck=luck, pause_s=0)
+    assert (late.events, late.finished_at) == (6, None)
+    clock.advance(SETTLED - timedelta(microseconds=1))
+    await database.write(_answer_again)
+    early = await carry_out(database, asked, settled_after=SETTLED, clock=clock, luck=luck, pause_s=0)
+    assert (early.attempts, early.finished_at) == (late.attempts + 1, None), "what came back was blanked"
+    clock.advance(timedelta(microseconds=1))
+    done = await carry_out(database, asked, settled_after=SETTLED, clock=clock, luck=luck, pause_s=0)
+    assert done.finished_at == clock.now()
+    assert betrayed(await database.read(texts)) == []
+
+
+def _answer_again(connection: Connection) -> None:
+    """A receiver answers a call with the name it was told."""
+    last = select(tables.events.c.sequence).where(tables.events.c.redacted_at.is_not(None))
+    newest = last.order_by(tables.events.c.sequence.desc()).limit(1).scalar_subquery()
+    (delivery_id,) = connection.execute(
+        select(tables.deliveries.c.id).where(tables.deliveries.c.sequence == newest)
+    ).scalars()
+    connection.execute(
+        insert(tables.attempts),
+        {
+            "delivery_id": delivery_id,
+            "number": 2,
+            "started_at": NOON,
+            "duration_us": 1,
+            "status": 200,
+            "error": None,
+            "detail": "It was taken.",
+            "response_excerpt": "Hi Byronsdottir",
+        },
+    )
+
+
 async def test_asking_again_answers_how_it_stands(database: Database) -> None:
     clock, luck = FixedClock(), SeededLuck(7)
     guest_id = await known(database, clock)
@@ -179,7 +222,11 @@ async def test_what_a_transaction_under_way_still_tells_is_found_before_the_end(
     await database.write(tell_payments, PAYMENTS_ADDED, as_they_were, caller=OPERATOR, clock=clock, luck=luck)
     assert "9017" in betrayed(await database.read(texts))
     clock.advance(SETTLED)
+    found = await carry_out(database, asked, settled_after=SETTLED, clock=clock, luck=luck, pause_s=0)
+    assert (found.events, found.finished_at) == (7, None), "what was told then may be on its way"
+    clock.advance(SETTLED)
     done = await carry_out(database, asked, settled_after=SETTLED, clock=clock, luck=luck, pause_s=0)
+    assert done.finished_at == clock.now()
     assert (done.events, len(await database.read(told))) == (7, 2)
     assert betrayed(await database.read(texts)) == []
     assert (await audited(database)).problem == ""
@@ -204,7 +251,8 @@ def _all_work(connection: Connection) -> None:
     luck, clock = SeededLuck(9), FixedClock()
     guest_id = connection.execute(select(tables.guests.c.id).where(tables.guests.c.code == "V-Ada-1")).scalar_one()
     asked = erase_guest(connection, guest_id, clock=clock, luck=luck)
-    erase_portion(connection, asked.guest_id, clock=clock, luck=luck)
+    step = erase_portion(connection, asked.guest_id, clock=clock, luck=luck)
+    last_changed_at(connection, step.erasure)
 
 
 def _crowd(connection: Connection) -> None:

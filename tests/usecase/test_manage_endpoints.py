@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select, update
 
 from closebell.clock import Clock
 from closebell.domain.endpoint import Endpoint, EndpointState
 from closebell.errors import Conflict, InvalidInput, NotFound
-from closebell.store import endpoints
+from closebell.store import deliveries, endpoints, tables
 from closebell.store.delivery_log import DeliveryFilter
+from closebell.store.failure_log import situation
+from closebell.store.lanes import IS_PENDING
 from closebell.store.unit import Database
 from closebell.testing import (
     NOON,
@@ -30,6 +33,7 @@ from closebell.testing import (
 )
 from closebell.usecase.close_invoices import CloseCommand, close_invoices
 from closebell.usecase.manage_endpoints import (
+    CANCELLED_AT_ONCE_MAX,
     ENDPOINTS_MAX,
     EndpointChanges,
     EndpointDraft,
@@ -41,7 +45,9 @@ from closebell.usecase.manage_endpoints import (
     read_endpoint,
     update_endpoint,
 )
-from closebell.usecase.read_deliveries import read_deliveries
+from closebell.usecase.read_deliveries import read_deliveries, read_delivery
+from closebell.usecase.reconcile import reconcile
+from queueing import queue
 
 CLOCK, LUCK, VAULT = FixedClock(), SeededLuck(), a_vault()
 DRAFT = EndpointDraft(name="Till", url="https://till.example/hook", event_types=("Invoice.Closed",))
@@ -117,6 +123,57 @@ async def test_a_deleted_endpoint_is_gone_and_its_deliveries_are_cancelled_with_
     page = await database.read(read_deliveries, DeliveryFilter(), limit=10)
     states = {d.endpoint_id: (d.state, d.reason, d.finished_at) for d in page.deliveries}
     assert states == {gone.id: ("cancelled", "The endpoint was deleted.", NOON), stays.id: ("pending", "", None)}
+
+
+async def test_a_large_backlog_is_cancelled_in_portions_and_shown_as_cancelled_at_once(database: Database) -> None:
+    gone, stays = await database.write(_create, name="gone"), await database.write(_create, name="stays")
+    count, clock = 2 * CANCELLED_AT_ONCE_MAX + 5, FixedClock()
+    ids = await database.write(queue, gone.id, count, attempts=1, due_at=NOON)
+    (kept,) = await database.write(queue, stays.id, 1, attempts=0, due_at=NOON)
+    await database.write(_had, ids[-1])
+    clock.advance(timedelta(seconds=1))
+    await database.write(delete_endpoint, gone.id, clock=clock)
+    deleted_at = clock.now()
+    clock.advance(timedelta(seconds=1))
+    for left in (CANCELLED_AT_ONCE_MAX + 5, 5, 0, 0):
+        assert await database.read(_pending, gone.id) == left
+        await _is_shown_as_gone(database, gone.id, ids, at=deleted_at)
+        await database.write(deliveries.cancel_left_over, limit=CANCELLED_AT_ONCE_MAX)
+    assert await database.read(_pending, stays.id) == 1
+    assert (await database.read(read_delivery, kept)).state == "pending"
+
+
+async def _is_shown_as_gone(database: Database, endpoint_id: str, ids: Sequence[str], *, at: datetime) -> None:
+    """Whatever of it is marked by now: all were cancelled with their endpoint, but the last, which was delivered."""
+    for delivery_id, state in ((ids[0], "cancelled"), (ids[-2], "cancelled"), (ids[-1], "delivered")):
+        found = await database.read(read_delivery, delivery_id)
+        told = (found.state, found.reason, found.finished_at, found.due_at)
+        assert told == (state, "The endpoint was deleted.", at, None)
+    for state, expected in (("cancelled", ids[-2]), ("delivered", ids[-1]), ("pending", None), ("held", None)):
+        wanted = DeliveryFilter(endpoint_id=endpoint_id, state=state)
+        page = await database.read(read_deliveries, wanted, limit=1)
+        assert [one.id for one in page.deliveries] == ([] if expected is None else [expected])
+    day = timedelta(days=1)
+    totals = await database.read(reconcile, since=NOON - day, until=NOON + day, clock=CLOCK)
+    (tally,) = (one for one in totals.endpoints if one.endpoint_id == endpoint_id)
+    assert tally.adds_up
+    counted = (tally.cancelled, tally.delivered, tally.pending, tally.held, tally.total)
+    assert counted == (len(ids) - 1, 1, 0, 0, len(ids))
+    assert (await database.read(situation, endpoint_id)).held == 0
+
+
+def _had(connection: Connection, delivery_id: str) -> None:
+    """Its receiver had it, and it is being sent again; it is the last that is due."""
+    connection.execute(
+        update(tables.deliveries)
+        .where(tables.deliveries.c.id == delivery_id)
+        .values(first_delivered_at=NOON, due_at=NOON + timedelta(days=1))
+    )
+
+
+def _pending(connection: Connection, endpoint_id: str) -> int:
+    ours = select(func.count()).where(tables.deliveries.c.endpoint_id == endpoint_id, IS_PENDING)
+    return connection.execute(ours).scalar_one()
 
 
 async def test_an_endpoint_that_is_not_there_is_not_found(database: Database) -> None:

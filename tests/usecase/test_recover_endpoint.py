@@ -123,6 +123,16 @@ async def test_a_period_ends_now_unless_it_says(database: Database) -> None:
     assert found.stretch.until == NOON + timedelta(microseconds=1)
 
 
+async def test_a_period_without_an_end_covers_what_a_clock_that_was_ahead_has_told(database: Database) -> None:
+    clock = await with_exhausted(database, 2)
+    clock.set(NOON - HOUR)
+    found = await counted(database, clock, RecoveryPlan(since=NOON - HOUR))
+    assert (found.count, found.stretch.until) == (2, NOON + timedelta(microseconds=1))
+    await started(database, clock, RecoveryPlan(since=NOON - HOUR))
+    (job,) = await carried_out(database, clock)
+    assert (job.state, job.recovered) == ("done", 2)
+
+
 @pytest.mark.parametrize(
     "until", [datetime(9999, 12, 31, tzinfo=NOON.tzinfo), datetime(2107, 1, 1, tzinfo=NOON.tzinfo)]
 )
@@ -181,9 +191,17 @@ async def test_what_somebody_sent_again_meanwhile_is_not_counted(database: Datab
 
 async def test_a_job_without_anything_to_bring_is_done_at_once(database: Database) -> None:
     clock = await with_exhausted(database, 0)
-    assert (await started(database, clock)).matched == 0
-    (job,) = await carried_out(database, clock)
-    assert (job.state, job.recovered, job.percent) == ("done", 0, 100)
+    at = clock.now()
+    job = await started(database, clock)
+    assert (job.shown_state, job.matched, job.recovered, job.percent, job.finished_at) == ("done", 0, 0, 100, at)
+    assert await database.read(read_recovery, ENDPOINT.id, job.id) == job
+    assert await carried_out(database, clock) == []
+    await database.write(disable_endpoint, ENDPOINT.id, clock=clock)
+    again = await started(database, clock)
+    assert again.shown_state == "done", "it is not in the way of the next, and nothing of it is held"
+    await database.write(close, ["late"], clock=clock)
+    await database.write(exhaust, at=clock.now())
+    assert (await started(database, clock)).shown_state == "held"
 
 
 # --- what may be asked -------------------------------------------------------------------------------------------
@@ -278,9 +296,9 @@ async def test_it_is_held_while_its_endpoint_is_deactivated(database: Database) 
     assert (begun.shown_state, begun.state) == ("held", RecoveryState.RUNNING)
     assert (await database.read(read_recovery, ENDPOINT.id, begun.id)).is_held
     assert await carried_out(database, clock) == []
-    assert await database.read(recoveries.next_at) is None
+    assert await database.read(recoveries.next_at, now=clock.now()) is None
     await database.write(enable_endpoint, ENDPOINT.id, clock=clock, luck=LUCK)
-    assert await database.read(recoveries.next_at) == begun.next_at
+    assert await database.read(recoveries.next_at, now=clock.now()) == begun.next_at
     (job,) = await carried_out(database, clock)
     assert (job.shown_state, job.recovered) == ("done", 2)
 
@@ -333,6 +351,17 @@ async def test_an_old_event_that_was_exhausted_in_the_trouble_comes_back(databas
     assert (job.since, job.matched) == (NOON, 2)
 
 
+async def test_enabling_brings_back_what_a_clock_that_was_ahead_has_told(database: Database) -> None:
+    clock = await with_exhausted(database, 2, endpoint=AUTOMATIC)
+    clock.set(NOON - HOUR)
+    await database.write(fail, since=clock.now())
+    await database.write(enable_endpoint, ENDPOINT.id, clock=clock, luck=LUCK)
+    (job,) = await database.read(list_recoveries, ENDPOINT.id, clock=clock)
+    assert (job.since, job.until, job.matched) == (NOON, NOON + timedelta(microseconds=1), 2)
+    await carried_out(database, clock)
+    assert len(await due(database)) == 2
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"recovers_when_enabled": False}, {"failing_since": None}, {"state": "active"}],
@@ -349,7 +378,7 @@ async def test_enabling_alone_brings_nothing_back(database: Database, fields: di
 
 
 def _was_well(connection: Connection, endpoint_id: str) -> None:
-    endpoints.set_failures(connection, endpoint_id, 0, failing_since=None)
+    endpoints.set_failures(connection, endpoint_id, 0, failing_since=None, failed_at=None)
 
 
 async def test_nothing_exhausted_needs_no_recovery(database: Database) -> None:
@@ -395,7 +424,7 @@ async def test_widening_keeps_what_was_asked_for(database: Database) -> None:
 async def test_a_failure_begins_the_trouble_and_a_success_ends_it(database: Database) -> None:
     await database.write(endpoints.insert_one, ENDPOINT)
     for failures, since in ((3, NOON), (0, None)):
-        await database.write(endpoints.set_failures, ENDPOINT.id, failures, failing_since=since)
+        await database.write(endpoints.set_failures, ENDPOINT.id, failures, failing_since=since, failed_at=since)
         found = await database.read(endpoints.find, ENDPOINT.id, now=NOON)
         assert found is not None
         assert (found.consecutive_failures, found.failing_since, found.state) == (failures, since, EndpointState.ACTIVE)

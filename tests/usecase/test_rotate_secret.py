@@ -14,6 +14,7 @@ from closebell.dispatch.credentials import open_credentials
 from closebell.dispatch.upkeep import go_round
 from closebell.domain.authorization import AuthorizationDraft
 from closebell.domain.endpoint import Endpoint
+from closebell.domain.rotation import Rotation
 from closebell.domain.sealed import SecretKind
 from closebell.domain.signature import Secret
 from closebell.errors import Conflict, InvalidInput, NotFound
@@ -31,7 +32,7 @@ from closebell.usecase.manage_endpoints import (
     read_endpoint,
     update_endpoint,
 )
-from closebell.usecase.rotate_secret import EndpointWithSecret, Rotation, rotate_secret
+from closebell.usecase.rotate_secret import EndpointWithSecret, rotate_secret
 
 LUCK, VAULT = SeededLuck(), a_vault()
 DRAFT = EndpointDraft(name="Till", url="https://till.example/hook", event_types=("Invoice.Closed",))

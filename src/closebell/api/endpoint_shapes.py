@@ -171,7 +171,7 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointAnswer(EndpointDocument, frozen=True, kw_only=True):
-    """One endpoint; its secret is whole only in the answer to its creation."""
+    """One endpoint; its secret is whole only in the answer to the call that made it."""
 
     error: None = None
 

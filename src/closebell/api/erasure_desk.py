@@ -14,7 +14,7 @@ from closebell.errors import Unavailable
 from closebell.store import erasures
 from closebell.store.erasures import Erasure
 from closebell.store.unit import Database
-from closebell.usecase.erase_guest import erase_portion, find_named, finish_erasure, forget_named
+from closebell.usecase.erase_guest import erase_portion, find_named, finish_erasure, forget_named, last_changed_at
 
 log = structlog.get_logger()
 
@@ -26,6 +26,11 @@ ERASURES_AT_A_TIME: Final = 100
 """Erasures that are taken up in one look, the oldest first."""
 
 
+def until_settled(*, lease_s: int, deadline_s: int) -> timedelta:
+    """How long after a body was replaced no call is on its way any more with the one before: a lease and a call."""
+    return timedelta(seconds=lease_s + deadline_s)
+
+
 async def keep_erasing(
     database: Database,
     *,
@@ -35,15 +40,33 @@ async def keep_erasing(
     told: Callable[[], None],
     every_s: float = LOOK_EVERY_S,
 ) -> None:
-    """Carry out what is asked for until cancelled; `told` is called when the feed may have moved."""
+    """Carry out what is asked for until cancelled; `told` is called when the feed may have moved.
+
+    An erasure that fails is told and tried again at the next look; the others do not wait for it.
+    """
     while True:
         try:
             for erasure in await database.read(erasures.running, limit=ERASURES_AT_A_TIME):
-                await carry_out(database, erasure, settled_after=settled_after, clock=clock, luck=luck)
+                await _carry_out_or_tell(database, erasure, settled_after=settled_after, clock=clock, luck=luck)
                 told()
         except Unavailable as error:
             log.warning("erasure.database_unavailable", error=str(error))
         await asyncio.sleep(every_s)
+
+
+async def _carry_out_or_tell(
+    database: Database, erasure: Erasure, *, settled_after: timedelta, clock: Clock, luck: Luck
+) -> None:
+    """Carry it out; what nobody foresaw is told of.
+
+    Errors: Unavailable.
+    """
+    try:
+        await carry_out(database, erasure, settled_after=settled_after, clock=clock, luck=luck)
+    except Unavailable:
+        raise
+    except Exception:
+        log.exception("erasure.failed", guest_id=erasure.guest_id)
 
 
 async def carry_out(
@@ -55,27 +78,26 @@ async def carry_out(
     luck: Luck,
     pause_s: float = PAUSE_S,
 ) -> Erasure:
-    """The erasure after all portions that there are now, finished if `settled_after` has passed since it was asked for.
+    """The erasure after all portions that there are now, finished if `settled_after` has passed since the last change.
 
-    Before that a call may be on its way with a body from before, and a transaction under way that has read the guest
-    as they were.
+    The last change is the last body that was replaced, or the request itself. Before that a call may be on its way with
+    a body from before, and a transaction under way that has read the guest as they were.
 
     Errors: Unavailable.
     """
-    is_settled = clock.now() >= erasure.created_at + settled_after
-    work = finish_erasure if is_settled else erase_portion
-    if is_settled:
-        await _forget_named(database, erasure.guest_id, pause_s=pause_s)
+    guest_id = erasure.guest_id
     while True:
-        step = await database.write(work, erasure.guest_id, clock=clock, luck=luck)
+        step = await database.write(erase_portion, guest_id, clock=clock, luck=luck)
         if not step.goes_on:
-            return _told_of(step.erasure)
+            break
         await asyncio.sleep(pause_s)
-
-
-def _told_of(done: Erasure) -> Erasure:
+    changed_at = await database.read(last_changed_at, step.erasure)
+    if step.erasure.finished_at is not None or clock.now() < changed_at + settled_after:
+        return step.erasure
+    await _forget_named(database, guest_id, pause_s=pause_s)
+    done = await database.write(finish_erasure, guest_id, settled_after=settled_after, clock=clock, luck=luck)
     if done.finished_at is not None:
-        log.info("erasure.finished", guest_id=done.guest_id, events=done.events, attempts=done.attempts)
+        log.info("erasure.finished", guest_id=guest_id, events=done.events, attempts=done.attempts)
     return done
 
 

@@ -78,7 +78,7 @@ def _answer(erasure: Erasure) -> Answer:
     return Answer.of(
         ErasureAnswer(
             guest_id=erasure.guest_id,
-            state="running" if erasure.finished_at is None else "done",
+            state=erasure.state,
             created_at=erasure.created_at,
             finished_at=erasure.finished_at,
             redacted_events=erasure.events,

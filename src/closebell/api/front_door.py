@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
 import time
 import uuid
 from collections.abc import Callable
@@ -154,7 +155,9 @@ def _note(service: Service, scope: HTTPScope, status: int, seconds: float, span:
 def _told_path(scope: Scope) -> str:
     """The path as the log tells it: of one that holds a secret, the route."""
     path: str = scope["path"]
-    return scope.get("path_template", NO_ROUTE) if path.startswith(UNTOLD_PATHS) else path
+    # As it was meant: another case, a slash or a dot too many lead to no route, and hold the secret all the same.
+    meant = posixpath.normpath(path.lower()).replace("//", "/") + "/"
+    return scope.get("path_template", NO_ROUTE) if meant.startswith(UNTOLD_PATHS) else path
 
 
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

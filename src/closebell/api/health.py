@@ -79,6 +79,7 @@ async def get_readiness(request: ApiRequest) -> Answer:
         answer_media_type="text/plain",
         answer_example="# HELP closebell_invoices_closed_total Invoices closed.\n",
         is_extension=True,
+        needs_every_center=True,
     )
 )
 async def get_metrics(request: ApiRequest) -> Answer:

@@ -78,6 +78,18 @@ def _without_rows(_logger: object, _method: str, line: MutableMapping[str, Any])
     return line
 
 
+def _printable(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Spell out what would move the cursor, colour the terminal or turn the direction of a line."""
+    for name, value in line.items():
+        if isinstance(value, str) and not value.isprintable() and name != "exception":
+            line[name] = "".join(_spelled(character) for character in value)
+    return line
+
+
+def _spelled(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
 def configure(*, log_format: Literal["console", "json"], level: str) -> None:
     """Write events of at least this severity in this format; for the whole process.
 
@@ -90,6 +102,7 @@ def configure(*, log_format: Literal["console", "json"], level: str) -> None:
         else [
             structlog.processors.format_exc_info,
             _without_rows,
+            _printable,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
             ),

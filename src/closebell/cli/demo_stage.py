@@ -167,17 +167,20 @@ class Server:
 
 
 @contextmanager
-def running_server(directory: Path, *, database_url: str = "", processor: str = "none") -> Iterator[Server]:
+def running_server(
+    directory: Path, *, database_url: str = "", secret_key: str = "", processor: str = "none"
+) -> Iterator[Server]:
     """`closebell serve` on a new SQLite file and a free port, which may call receivers on loopback.
 
-    Shape:  `database_url` names another, empty database. `processor` moves the money of payments online.
-
+    Shape:  `database_url` names another, empty database, whose secrets are sealed under `secret_key`. `processor` moves
+            the money of payments online.
     Errors: StageFailed with the server's own last words when it does not start.
     """
     complaints = directory / "server.log"
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     options = ["--database-url", database_url or f"sqlite:///{directory}/demo.db", "--payment-processor", processor]
-    with complaints.open("w", encoding="utf-8") as stderr, _started(directory, stderr, options) as process:
+    own = {f"{VARIABLE_PREFIX}SECRET_KEYS": secret_key} if secret_key else {}
+    with complaints.open("w", encoding="utf-8") as stderr, _started(directory, stderr, options, own) as process:
         reader = threading.Thread(target=_read_lines, args=(process, lines), daemon=True)
         reader.start()
         try:
@@ -188,7 +191,9 @@ def running_server(directory: Path, *, database_url: str = "", processor: str = 
             reader.join()
 
 
-def _started(directory: Path, stderr: Any, options: Sequence[str]) -> subprocess.Popen[str]:
+def _started(
+    directory: Path, stderr: Any, options: Sequence[str], variables: Mapping[str, str]
+) -> subprocess.Popen[str]:
     """The process, with no setting but ours: neither the caller's variables nor a closebell.toml reach it."""
     command = [sys.executable, "-m", "closebell", "serve", "--host", LOOPBACK, "--port", "0"]
     command += ["--allowed-networks", "127.0.0.0/8", "--log-level", "error", *options]
@@ -196,7 +201,7 @@ def _started(directory: Path, stderr: Any, options: Sequence[str]) -> subprocess
     return subprocess.Popen(  # noqa: S603  # the command is ours alone
         command,
         cwd=directory,
-        env=inherited,
+        env={**inherited, **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=stderr,

@@ -1,4 +1,4 @@
-"""`closebell endpoints`: who is told of closed invoices."""
+"""`closebell endpoints`: who is told of what happens."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from cyclopts import App, Parameter
 
 from closebell.cli import endpoint_failures, endpoint_recovery
 from closebell.cli.at_database import database_of
+from closebell.cli.confirming import Yes, confirm
 from closebell.cli.credentials import CredentialsFile, read_credentials
-from closebell.cli.listing import AsJson, Row, show, show_one
+from closebell.cli.listing import AsJson, Row, show, show_one, shown
 from closebell.cli.settings import CallingSettings, DatabaseSettings, SealingSettings
 from closebell.clock import SystemClock, SystemLuck
 from closebell.config import Settings
@@ -24,15 +25,18 @@ from closebell.domain.condition import ConditionDraft
 from closebell.domain.endpoint import Endpoint
 from closebell.domain.event import INVOICE_CLOSED
 from closebell.domain.identifiers import guid
-from closebell.domain.rotation import OVERLAP_HOURS
+from closebell.domain.rotation import OVERLAP_HOURS, Rotation
 from closebell.domain.sealed import SECRET_MASK, SealedSecret
 from closebell.errors import InvalidInput
 from closebell.keyring import open_vault
 from closebell.usecase import manage_endpoints
 from closebell.usecase.manage_endpoints import EndpointDraft
-from closebell.usecase.rotate_secret import EndpointWithSecret, Rotation, rotate_secret
+from closebell.usecase.rotate_secret import EndpointWithSecret, rotate_secret
 
-app = App(name="endpoints", help="Say who is told of closed invoices. A running service notices within 15 seconds.")
+app = App(
+    name="endpoints",
+    help="Say who is told of invoices, payments and guests. A running service notices within a second.",
+)
 endpoint_recovery.add_to(app)
 endpoint_failures.add_to(app)
 
@@ -181,10 +185,12 @@ async def disable(
 
 
 @app.command
-async def delete(endpoint_id: EndpointId, /, *, settings: DatabaseSettings = Settings()) -> None:
-    """Let an endpoint go: what waits for it is cancelled, its history stays."""
+async def delete(endpoint_id: EndpointId, /, *, yes: Yes = False, settings: DatabaseSettings = Settings()) -> None:
+    """Let an endpoint go, after asking: what waits for it is cancelled, its history stays."""
     async with database_of(settings) as database:
-        await database.write(manage_endpoints.delete_endpoint, _id(endpoint_id), clock=SystemClock())
+        found = await database.read(manage_endpoints.read_endpoint, _id(endpoint_id), clock=SystemClock())
+        confirm(f"Delete the endpoint {shown(found.name)}, and cancel what waits for it?", yes=yes)
+        await database.write(manage_endpoints.delete_endpoint, found.id, clock=SystemClock())
 
 
 @app.command(name="test")
@@ -278,5 +284,5 @@ def _details(endpoint: Endpoint) -> Row:
 
 
 def _secret(secret: SealedSecret) -> str:
-    end = "" if secret.expires_at is None else f", signs until {secret.expires_at:%Y-%m-%dT%H:%M:%SZ}"
-    return f"{secret.kind} of {secret.created_at:%Y-%m-%dT%H:%M:%SZ}{end}"
+    end = "" if secret.expires_at is None else f", signs until {shown(secret.expires_at)}"
+    return f"{secret.kind} of {shown(secret.created_at)}{end}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from closebell.api.erasure_desk import carry_out
+from closebell.api.erasure_desk import carry_out, until_settled
 from closebell.cli.at_database import database_of
+from closebell.cli.confirming import Yes, confirm
 from closebell.cli.listing import AsJson, Row, show_one
 from closebell.cli.settings import DatabaseSettings
 from closebell.clock import SystemClock, SystemLuck
@@ -24,9 +24,12 @@ app = App(name="guests", help="Erase a guest, of whom nothing but the id is know
 
 
 @app.command
-async def erase(guest_id: GuestId, /, *, as_json: AsJson = False, settings: DatabaseSettings = Settings()) -> None:
-    """Erase a guest for good. Amounts, receipts and the hash chain stay; `closebell serve` finishes what is left."""
+async def erase(
+    guest_id: GuestId, /, *, yes: Yes = False, as_json: AsJson = False, settings: DatabaseSettings = Settings()
+) -> None:
+    """Erase a guest for good, after asking. Amounts, receipts and the chain stay; `closebell serve` does the rest."""
     wanted = guid(guest_id, field="GUEST-ID")
+    confirm(f"Erase the guest {wanted} for good? There is no way back.", yes=yes)
     async with database_of(settings) as database:
         done = await _erased(database, wanted, settings)
     show_one(_row(done), as_json=as_json)
@@ -44,14 +47,14 @@ async def erasure(guest_id: GuestId, /, *, as_json: AsJson = False, settings: Da
 async def _erased(database: Database, guest_id: str, settings: Settings) -> Erasure:
     clock, luck = SystemClock(), SystemLuck()
     asked = await database.write(erase_guest, guest_id, clock=clock, luck=luck)
-    settled_after = timedelta(seconds=settings.lease_s + settings.delivery_timeout_s)
-    return await carry_out(database, asked, settled_after=settled_after, clock=clock, luck=luck)
+    settled = until_settled(lease_s=settings.lease_s, deadline_s=settings.delivery_timeout_s)
+    return await carry_out(database, asked, settled_after=settled, clock=clock, luck=luck)
 
 
 def _row(erasure: Erasure) -> Row:
     return {
         "guest_id": erasure.guest_id,
-        "state": "running" if erasure.finished_at is None else "done",
+        "state": erasure.state,
         "created_at": erasure.created_at,
         "finished_at": erasure.finished_at,
         "redacted_events": erasure.events,

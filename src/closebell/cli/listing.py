@@ -38,7 +38,7 @@ def show(rows: Iterable[Row], *, as_json: bool, first_to_go: Sequence[str] = ())
         _show_table(list(rows), first_to_go)
     else:
         for row in rows:
-            print("\t".join(_text(value) for value in row.values()))
+            print("\t".join(shown(value) for value in row.values()))
 
 
 def show_one(row: Row, *, as_json: bool) -> None:
@@ -49,7 +49,7 @@ def show_one(row: Row, *, as_json: bool) -> None:
         _show_fields(row)
     else:
         for name, value in row.items():
-            print(f"{name}\t{_text(value)}")
+            print(f"{name}\t{shown(value)}")
 
 
 def _show_table(rows: list[Row], first_to_go: Sequence[str]) -> None:
@@ -74,7 +74,7 @@ def _show_table(rows: list[Row], first_to_go: Sequence[str]) -> None:
     for name in needs:
         table.add_column(name, no_wrap=_is_whole(name), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_text(row[name])) for name in needs))
+        table.add_row(*(Text(shown(row[name])) for name in needs))
     console.print(table)
     if gone:
         console.print(f"Too narrow for {', '.join(gone)}; --json shows everything.", style="dim")
@@ -86,7 +86,7 @@ def _is_whole(name: str) -> bool:
 
 
 def _cells_needed(name: str, rows: Iterable[Row]) -> int:
-    widest = max(cell_len(text) for text in (name, *(_text(row[name]) for row in rows)))
+    widest = max(cell_len(text) for text in (name, *(shown(row[name]) for row in rows)))
     return widest if _is_whole(name) else min(widest, max(TEXT_CELLS_MIN, cell_len(name)))
 
 
@@ -99,11 +99,11 @@ def _show_fields(row: Row) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in row.items():
-        table.add_row(Text(name, style="bold"), Text(_text(value)))
+        table.add_row(Text(name, style="bold"), Text(shown(value)))
     Console(highlight=False).print(table)
 
 
-def _text(value: object) -> str:
+def shown(value: object) -> str:
     """As a person reads it, on one line; what is absent is a dash, so that columns stay apart."""
     match value:
         case None | "" | () | []:
@@ -113,7 +113,7 @@ def _text(value: object) -> str:
         case datetime():
             return value.isoformat(timespec="seconds").replace("+00:00", "Z")
         case tuple() | list():
-            return ", ".join(map(_text, value))
+            return ", ".join(map(shown, value))
         case _:
             return _printable(str(value))
 

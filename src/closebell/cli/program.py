@@ -48,7 +48,7 @@ SUMMARIES: Mapping[str, str] = {
     "demo": "Close the public sample invoice on a real server, and show its signed webhook arrive.",
     "load": "Import records from a JSON file: centres, people, what is sold and held, invoices.",
     "sample": "Print a chain of salons to try things on, ready to be imported.",
-    "endpoints": "Say who is told of closed invoices.",
+    "endpoints": "Say who is told of invoices, payments and guests.",
     "events": "Read the feed: every event, in sequence order.",
     "deliveries": "Read what became of deliveries, and send them again.",
     "guests": "Erase a guest, of whom nothing but the id is known from then on.",
@@ -61,6 +61,8 @@ SUMMARIES: Mapping[str, str] = {
     "migrate": "Bring the database up to date, creating a SQLite file that does not exist yet.",
 }
 """What each does, in a line; the command itself says the rest, and is not imported for this one."""
+
+_PACKAGE = Path(__file__).parent.parent
 
 EXIT_FAILED = 1
 EXIT_MISUSE = 2
@@ -156,26 +158,42 @@ def run(tokens: Sequence[str], *, commands: Mapping[str, str] = COMMANDS) -> int
         )
         # Flushed here, while a closed pipe can still be caught.
         sys.stdout.flush()
-    except (CycloptsError, MisuseError, InvalidInput) as error:
-        _say(str(error))
-        return EXIT_MISUSE
-    except ClosebellError as error:
-        _say(str(error))
-        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         _drop_stdout()
         return EXIT_BROKEN_PIPE
-    except Exception as error:  # noqa: BLE001 (a bug of ours, told as briefly as the rest)
-        _say(f"this should not have happened, please report it: {_origin(error)}: {type(error).__name__}: {error}")
-        return EXIT_FAILED
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is told in one line)
+        return _told(_alone(error))
     return result if isinstance(result, int) else 0
+
+
+def _told(error: BaseException) -> int:
+    """Say what went wrong, in one line; the exit code that goes with it."""
+    match error:
+        case CycloptsError() | MisuseError() | InvalidInput():
+            _say(str(error))
+            return EXIT_MISUSE
+        case ClosebellError():
+            _say(str(error))
+        case _:
+            text = f"{_origin(error)}: {type(error).__name__}: {error}"
+            _say(f"this should not have happened, please report it: {text}")
+    return EXIT_FAILED
+
+
+def _alone(error: BaseException) -> BaseException:
+    """The error itself, where tasks that run together have wrapped it in a group of one."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _origin(error: BaseException) -> str:
     """The innermost line of ours that an error came from."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "closebell" in Path(frame.filename).parts]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_PACKAGE)
+    ]
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "outside closebell"
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from closebell.cli.at_database import database_of
-from closebell.cli.listing import AsJson, show
+from closebell.cli.listing import AsJson, Row, show
 from closebell.cli.settings import SealingSettings
 from closebell.clock import SystemClock, SystemLuck
 from closebell.config import Settings
@@ -38,14 +38,14 @@ async def reseal(*, settings: SealingSettings = Settings()) -> None:
 
 @app.command
 async def status(*, as_json: AsJson = False, settings: SealingSettings = Settings()) -> None:
-    """Count what is sealed under each key; what an older Closebell left as it was counts as `not sealed`."""
+    """Count what is sealed under each key, and say which key seals; what an older Closebell left is `not sealed`."""
+    at_hand = [key.id for key in keys_at_hand(settings)]
     async with database_of(settings) as database:
         used = await database.read(count_sealed)
-    rows = [
-        {"key_id": "not sealed" if key_id is None else key_id, "secrets": count}
-        for key_id, count in sorted(used.items(), key=lambda entry: entry[0] or "")
-    ]
-    show(rows, as_json=as_json)
+    # The key that seals has a row even where nothing is sealed under it yet.
+    counts: dict[str | None, int] = {**dict.fromkeys(at_hand[:1], 0), **used}
+    found = sorted(counts.items(), key=lambda entry: entry[0] or "")
+    show([_row(key_id, count, seals=key_id in at_hand[:1]) for key_id, count in found], as_json=as_json)
 
 
 @app.command
@@ -56,3 +56,7 @@ async def forget(key_id: KeyId, /, *, settings: SealingSettings = Settings()) ->
     async with database_of(settings) as database:
         concerned = await database.write(forget_key, key_id, clock=SystemClock())
     print(f"{concerned} endpoints lost what they kept secret under the key {key_id}.")
+
+
+def _row(key_id: str | None, count: int, *, seals: bool) -> Row:
+    return {"key_id": "not sealed" if key_id is None else key_id, "secrets": count, "seals": seals}

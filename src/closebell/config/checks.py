@@ -128,7 +128,7 @@ def check_mail(smtp_host: str | None, mail_from: str | None, alert_emails: Seque
         raise misuse("alert_emails", f"holds {len(alert_emails)} addresses", right)
     for address in (*alert_emails, *([mail_from] if mail_from else [])):
         name = "mail_from" if address == mail_from else "alert_emails"
-        if not _ADDRESS.fullmatch(address):
+        if not _ADDRESS.fullmatch(address) or "=?" in address:  # which a mail's header takes for encoded
             raise misuse(name, f"holds {address!r}", "write an address like ops@salon.example, without a name")
     if alert_emails:
         for name, value in (("smtp_host", smtp_host), ("mail_from", mail_from)):

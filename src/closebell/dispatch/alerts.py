@@ -9,9 +9,10 @@ same Message-ID.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from email.errors import MessageError
 from email.message import EmailMessage
 from typing import Final, Protocol
 
@@ -21,6 +22,7 @@ from closebell.clock import Clock
 from closebell.dispatch.mail_server import MAIL_S_MAX, NotMailed, Refused
 from closebell.domain import alert
 from closebell.domain.alert import Alert
+from closebell.domain.text import one_line
 from closebell.errors import Unavailable
 from closebell.store import failure_log
 from closebell.store.failure_log import HELD_COUNTED_MAX, DueMail, Failure
@@ -118,19 +120,23 @@ class Alerts:
 
     async def _send(self, due: DueMail) -> None:
         to = due.to or self._letterhead.to
-        mail = alert.message(
-            await self._alert(due.failure), sender=self._letterhead.sender, to=to, now=self._clock.now()
-        )
+        found, sender = await self._alert(due.failure), self._letterhead.sender
         try:
-            refused = await self._mail_server.send(mail, sender=self._letterhead.sender, to=to)
+            mail = alert.message(found, sender=sender, to=to, now=self._clock.now())
+            refused = await self._mail_server.send(mail, sender=sender, to=to)
         except NotMailed as error:
-            await self._try_again(due.failure, str(error), due.to)
+            await self._try_again(due, str(error))
             return
-        reasons = "; ".join(f"{address}: {one.reason}" for address, one in refused.items())
-        if later := tuple(address for address, one in refused.items() if one.may_pass):
-            await self._try_again(due.failure, reasons, later)
+        except (MessageError, ValueError) as error:
+            # A mail that cannot be written must not keep those behind it from being sent.
+            await self._try_again(due, f"The mail cannot be written: {error}")
+            return
+        for_good = {address: one for address, one in refused.items() if not one.may_pass}
+        now_out = replace(due, refused=_joined(due.refused, *_reasons(for_good)))
+        if later := {address: one for address, one in refused.items() if one.may_pass}:
+            await self._try_again(replace(now_out, to=tuple(later)), _joined(*_reasons(later)))
         else:
-            await self._mailed(due.failure, reasons)
+            await self._mailed(now_out)
 
     async def _alert(self, failure: Failure) -> Alert:
         found = await self._database.read(failure_log.situation, failure.endpoint_id)
@@ -152,16 +158,20 @@ class Alerts:
             log=f"{self._letterhead.public_url or ''}/v1/webhook_endpoints/{failure.endpoint_id}/failure_log",
         )
 
-    async def _mailed(self, failure: Failure, refusals: str) -> None:
-        await self._database.write(failure_log.mark_mailed, failure, now=self._clock.now(), error=_bounded(refusals))
-        log.info("alert.mailed", endpoint_id=failure.endpoint_id, failure_id=failure.id, refused=_bounded(refusals))
+    async def _mailed(self, due: DueMail) -> None:
+        failure, refused = due.failure, _bounded(due.refused)
+        await self._database.write(failure_log.mark_mailed, failure, now=self._clock.now(), error=refused)
+        log.info("alert.mailed", endpoint_id=failure.endpoint_id, failure_id=failure.id, refused=refused)
         self._observe(MailOutcome.SENT)
 
-    async def _try_again(self, failure: Failure, error: str, to: Sequence[str]) -> None:
+    async def _try_again(self, due: DueMail, error: str) -> None:
         """It is due again later for those it has not reached, or given up, which the log of failures shows."""
+        failure, refused = due.failure, _bounded(due.refused)
         at = alert.next_try_at(failure.mail_attempts, now=self._clock.now())
-        said = _bounded(error)
-        await self._database.write(failure_log.mark_not_mailed, failure, error=said, due_at=at, to=to)
+        said = _bounded(_joined(refused, error))
+        await self._database.write(
+            failure_log.mark_not_mailed, failure, error=said, due_at=at, to=due.to, refused=refused
+        )
         facts = {"endpoint_id": failure.endpoint_id, "failure_id": failure.id, "error": said}
         if at is None:
             log.error("alert.given_up", **facts)
@@ -171,7 +181,14 @@ class Alerts:
             self._observe(MailOutcome.FAILED)
 
 
+def _reasons(refused: Mapping[str, Refused]) -> Iterator[str]:
+    return (f"{address}: {one.reason}" for address, one in refused.items())
+
+
+def _joined(*reasons: str) -> str:
+    return "; ".join(reason for reason in reasons if reason)
+
+
 def _bounded(text: str) -> str:
     """On one line, as it is kept and logged."""
-    printable = "".join(one if one.isprintable() else " " for one in text)
-    return " ".join(printable.split())[:ERROR_CHARACTERS_MAX]
+    return one_line(text)[:ERROR_CHARACTERS_MAX]

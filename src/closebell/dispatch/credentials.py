@@ -1,28 +1,24 @@
 """What goes out with a call and nobody else may see: opened here, kept a while in memory, taken out of what comes back.
 
-Opening costs about 30 us a secret, so what is opened is kept for as many endpoints as there can be. Nothing but
-dispatch opens anything: a close reads sealed texts and passes them on.
+Opening costs about 30 us a secret, so what is opened is kept for as many endpoints as there can be. Nobody else
+opens anything but to seal it anew: a close reads sealed texts and passes them on.
 """
 
 from __future__ import annotations
 
-import base64
-import html
 import json
-import re
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
-from urllib.parse import quote
 
 from closebell.domain import authorization
 from closebell.domain.asymmetric import PrivateKey
 from closebell.domain.delivery import EXCERPT_CHARACTERS_MAX, Outcome
 from closebell.domain.endpoint import Endpoint
+from closebell.domain.masking import Mask
 from closebell.domain.sealed import (
-    SECRET_MASK,
     Opens,
     SealedSecret,
     SecretKind,
@@ -35,9 +31,6 @@ from closebell.errors import InvalidInput, SealBroken
 
 OPENED_MAX: Final = 256
 """Endpoints whose credentials are kept open in memory: more than there can be in use."""
-REDACTED_CHARACTERS_MIN: Final = 4
-"""Characters of the shortest value that is taken out of what comes back; a shorter one is no secret, and taking it out
-would make every answer unreadable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +43,7 @@ class Credentials:
     secrets: tuple[tuple[SealedSecret, Secret], ...] = field(repr=False)
     private_keys: tuple[tuple[SealedSecret, PrivateKey], ...] = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    known: re.Pattern[str] = field(repr=False)
-    beginnings: tuple[str, ...] = field(repr=False)
+    mask: Mask
 
     def live_secrets(self, at: datetime) -> list[Secret]:
         """The shared secrets that sign at this instant, newest first."""
@@ -75,20 +67,14 @@ class Credentials:
         """The outcome without any of these secrets: a receiver may have answered with what it was sent."""
         detail, excerpt = outcome.detail, outcome.response_excerpt
         if outcome.error is not None:
-            detail = self.known.sub(SECRET_MASK, detail)
+            # What it repeats of an answer comes last, before the full stop, and may have been cut to its limit.
+            sentence = detail.removesuffix(".")
+            detail = self.mask.over(sentence, is_cut=True) + detail[len(sentence) :]
         if excerpt:
-            excerpt = self._without(excerpt)
+            excerpt = self.mask.over(excerpt, is_cut=len(excerpt.encode()) >= EXCERPT_CHARACTERS_MAX)
         if detail == outcome.detail and excerpt == outcome.response_excerpt:
             return outcome
         return replace(outcome, detail=detail, response_excerpt=excerpt)
-
-    def _without(self, text: str) -> str:
-        masked = self.known.sub(SECRET_MASK, text)
-        if len(text.encode()) < EXCERPT_CHARACTERS_MAX:
-            return masked
-        # It was cut, and what was cut in two is still half a secret.
-        longest = max((_overlap(masked, beginning) for beginning in self.beginnings), default=0)
-        return masked[:-longest] + SECRET_MASK if longest else masked
 
 
 class Opened:
@@ -130,7 +116,6 @@ def open_credentials(endpoint: Endpoint, vault: Opens) -> Credentials:
         *headers.values(),
         *(authorization.secrets_in(shown) if shown else ()),
     ]
-    spellings = sorted({form for text in nobody_may_see for form in _spellings(text)}, key=len, reverse=True)
     try:
         secrets = tuple((sealed, Secret.parse(text)) for sealed, text in opened if sealed.kind is SecretKind.HMAC)
         keys = tuple((sealed, PrivateKey.parse(text)) for sealed, text in opened if sealed.kind is SecretKind.ED25519)
@@ -140,8 +125,7 @@ def open_credentials(endpoint: Endpoint, vault: Opens) -> Credentials:
         secrets=secrets,
         private_keys=keys,
         headers=(*headers.items(), *([(authorization.HEADER, shown)] if shown else [])),
-        known=_any_of(spellings),
-        beginnings=tuple(spellings),
+        mask=Mask(nobody_may_see),
     )
 
 
@@ -159,28 +143,3 @@ def _authorization(endpoint: Endpoint, vault: Opens) -> str:
 
 def _sealed(endpoint: Endpoint) -> tuple[tuple[SealedSecret, ...], str, str]:
     return endpoint.secrets, endpoint.sealed_headers, endpoint.sealed_authorization
-
-
-def _any_of(spellings: Iterable[str]) -> re.Pattern[str]:
-    """Matches any of these, longer ones first; without any it matches nothing."""
-    return re.compile("|".join(map(re.escape, spellings)) or r"(?!)")
-
-
-def _spellings(text: str) -> Iterator[str]:
-    """The text, what is in it behind a prefix of ours, and both as an answer may spell them."""
-    _, _, body = text.partition("_") if text.startswith(("whsec_", "whsk_")) else ("", "", "")
-    for one in (text, body):
-        if len(one) < REDACTED_CHARACTERS_MIN:
-            continue
-        quoted = json.dumps(one)[1:-1]
-        yield from (one, quoted, quoted.replace("/", "\\/"), html.escape(one), quote(one, safe=""), quote(one))
-        yield base64.b64encode(one.encode()).decode("ascii").rstrip("=")
-
-
-def _overlap(text: str, secret: str) -> int:
-    """How many characters at the end of the text begin the secret; 0 when too few to tell anything."""
-    most = min(len(text), len(secret) - 1)
-    return next(
-        (size for size in range(most, REDACTED_CHARACTERS_MIN - 1, -1) if text.endswith(secret[:size])),
-        0,
-    )

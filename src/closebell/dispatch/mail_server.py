@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.message import EmailMessage
 from typing import Any, Final, Literal, TypeVar
 
@@ -67,7 +68,7 @@ class MailServer:
             raise NotMailed(_said(error)) from None
         except TimeoutError:
             raise NotMailed(f"{self.host}:{self.port} did not answer in time.") from None
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        except (aiosmtplib.SMTPException, MessageError, OSError, ValueError) as error:
             raise NotMailed(str(error) or type(error).__name__) from None
         else:
             await _part(client)

@@ -58,8 +58,9 @@ class Meter:
         return max(self._began[0] + SECOND, self._even_at) if full else self._even_at
 
     def _look_at(self, now: datetime) -> None:
-        """Forget the calls that began more than a second ago, and all of them if they seem to be still to come."""
-        if self._began and now < self._began[-1]:
+        """Forget the calls that began more than a second ago, and all there was if it seems to be still to come."""
+        # When the last call is forgotten already, the turn after it still tells: none is more than a second away.
+        if now < self._began[-1] if self._began else self._even_at > now + SECOND:
             self._began.clear()
             self._even_at = _LONG_AGO
         while self._began and self._began[0] <= now - SECOND:

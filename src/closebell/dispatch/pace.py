@@ -89,8 +89,13 @@ class Pace:
             del self._ramps[endpoint_id]
 
     def pause(self, endpoint_id: str, *, wait_s: int, now: datetime) -> datetime:
-        """Leave the endpoint alone for so long, as its receiver asked, then let it come back; until when."""
+        """Leave the endpoint alone for so long, as its receiver asked, then let it come back; until when.
+
+        Of several answers the one that asks for the latest instant counts, whichever comes last.
+        """
         until = now + min(timedelta(seconds=wait_s), PAUSE_MAX)
+        if self._is_paused(endpoint_id, now):
+            until = max(until, self._paused[endpoint_id])
         self._paused[endpoint_id] = until
         self._ramps[endpoint_id] = Ramp()
         return until

@@ -78,13 +78,15 @@ def record_outcomes(
         luck=luck,
         failures={key: value.consecutive_failures for key, value in health.items()},
         failing_since={key: value.failing_since for key, value in health.items()},
+        failed_at={key: value.failed_at for key, value in health.items()},
     )
     recorded = [tally.judge(one, held[one.lease], health[one.endpoint_id]) for one in ours]
     deliveries.record(connection, recorded)
     for endpoint_id, before in health.items():
         failures, since = tally.failures[endpoint_id], tally.failing_since[endpoint_id]
-        if (failures, since) != (before.consecutive_failures, before.failing_since):
-            endpoints.set_failures(connection, endpoint_id, failures, failing_since=since)
+        at = tally.failed_at[endpoint_id]
+        if (failures, since, at) != (before.consecutive_failures, before.failing_since, before.failed_at):
+            endpoints.set_failures(connection, endpoint_id, failures, failing_since=since, failed_at=at)
     logged = [
         endpoint_id
         for endpoint_id, reason in tally.deactivated.items()
@@ -122,6 +124,7 @@ class _Tally:
     luck: Luck
     failures: dict[str, int]
     failing_since: dict[str, datetime | None]
+    failed_at: dict[str, datetime | None]
     delivered: int = 0
     due_again: dict[str, datetime] = field(default_factory=dict)
     deactivated: dict[str, str] = field(default_factory=dict)
@@ -141,6 +144,7 @@ class _Tally:
             now=self.now,
             attempts_before=held.attempts_before,
             was_delivered=held.was_delivered,
+            failed_at=self.failed_at[one.endpoint_id],
         )
         due_at, reason = self._follow(one.endpoint_id, decision)
         if decision.deactivate is not None:
@@ -166,12 +170,12 @@ class _Tally:
                 self.delivered += 1
                 return self.now, ""
             case DueAgain(at=at):
-                self._count_failure(endpoint_id)
+                self._note_failure(endpoint_id, counts=decision.counts)
                 self.retried[endpoint_id] += 1
                 self.due_again[endpoint_id] = min(at, self.due_again.get(endpoint_id, at))
                 return at, ""
             case Exhausted(reason=reason) | StillDelivered(reason=reason):
-                self._count_failure(endpoint_id)
+                self._note_failure(endpoint_id, counts=decision.counts)
                 self.exhausted[endpoint_id] += isinstance(decision.verdict, Exhausted)
                 return self.now, reason
 
@@ -187,6 +191,8 @@ class _Tally:
             detail=outcome.detail,
         )
 
-    def _count_failure(self, endpoint_id: str) -> None:
-        self.failures[endpoint_id] += 1
+    def _note_failure(self, endpoint_id: str, *, counts: bool) -> None:
         self.failing_since[endpoint_id] = self.failing_since[endpoint_id] or self.now
+        if counts:
+            self.failures[endpoint_id] += 1
+            self.failed_at[endpoint_id] = self.now

@@ -98,8 +98,8 @@ class Recoverer:
     async def _go_on(self) -> float:
         """Carry out one portion if one is due; how many seconds until there may be another."""
         try:
-            at = await self._database.read(recoveries.next_at)
             now = self._clock.now()
+            at = await self._database.read(recoveries.next_at, now=now)
             if at is None or at > now:
                 return LOOK_EVERY_S if at is None else min((at - now).total_seconds(), LOOK_EVERY_S)
             job = await self._database.write(recover_portion, now=now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -21,9 +21,9 @@ UPKEEP_EVERY_S = 60
 
 
 PURGE_ROWS: Final = 1_000
-"""Rows that are forgotten in one transaction, so that nobody waits long for it."""
+"""Rows that are forgotten or cancelled in one transaction, so that nobody waits long for it."""
 PURGES_MAX: Final = 100
-"""Transactions in a row that forget something; what is left is left to the next round."""
+"""Transactions in a row that do away with something of one kind; what is left is left to the next round."""
 
 Purge = Callable[..., int]
 
@@ -48,12 +48,10 @@ async def go_round(database: Database, clock: Clock, kept_for: KeptFor = FOR_EVE
 
     Errors: Unavailable.
     """
-    cancelled = await database.write(deliveries.cancel_strays, now=clock.now())
-    if cancelled:
+    if cancelled := await _in_portions(database, deliveries.cancel_left_over):
         log.info("upkeep.deliveries_cancelled", count=cancelled)
     for what, purge in (("answers", kept_answers.purge), ("tokens", tokens.purge), ("secrets", secrets.purge)):
-        forgotten = await _forget(database, purge, clock)
-        if forgotten:
+        if forgotten := await _in_portions(database, purge, now=clock.now()):
             log.info("upkeep.forgotten", what=what, count=forgotten)
     old = await forget_old(database, kept_for, clock=clock)
     for what, count in (("bodies", old.bodies), ("attempts", old.attempts)):
@@ -61,12 +59,12 @@ async def go_round(database: Database, clock: Clock, kept_for: KeptFor = FOR_EVE
             log.info("upkeep.forgotten", what=what, count=count)
 
 
-async def _forget(database: Database, purge: Purge, clock: Clock) -> int:
-    """Forget what is of no use any more, in small portions; how much there was."""
-    forgotten = 0
+async def _in_portions(database: Database, purge: Purge, **named: Any) -> int:
+    """Do away with what is of no use any more, in small portions; how much there was."""
+    gone = 0
     for _ in range(PURGES_MAX):
-        portion = await database.write(purge, now=clock.now(), limit=PURGE_ROWS)
-        forgotten += portion
+        portion = await database.write(purge, **named, limit=PURGE_ROWS)
+        gone += portion
         if portion < PURGE_ROWS:
             break
-    return forgotten
+    return gone

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from closebell.domain.endpoint import EndpointState
+from closebell.domain.text import one_line
 
 SUBJECT_NAME_CHARACTERS_MAX: Final = 80
 """Characters of an endpoint's name in the subject."""
@@ -74,25 +75,35 @@ def message(alert: Alert, *, sender: str, to: Sequence[str], now: datetime) -> E
     ('Webhook endpoint deactivated: Books', '<closebell.f1@salon.example>')
     """
     mail = EmailMessage(policy=_LINES)
-    mail["From"] = sender
-    mail["To"] = ", ".join(to)
-    mail["Subject"] = f"Webhook endpoint deactivated: {_shown(alert.name)[:SUBJECT_NAME_CHARACTERS_MAX]}"
+    mail["From"] = _as_it_stands(sender)
+    mail["To"] = _as_it_stands(", ".join(to))
+    name = _as_it_stands(one_line(alert.name))[:SUBJECT_NAME_CHARACTERS_MAX]
+    mail["Subject"] = f"Webhook endpoint deactivated: {name}"
     mail["Date"] = format_datetime(now)
-    mail["Message-ID"] = f"<closebell.{alert.failure_id}@{sender.rpartition('@')[2]}>"
+    mail["Message-ID"] = f"<closebell.{alert.failure_id}@{_as_it_stands(sender.rpartition('@')[2])}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(words(alert), cte="quoted-printable")
     return mail
 
 
+def _as_it_stands(text: str) -> str:
+    """The text, with nothing in it that a header takes for encoded: decoded, it could hold a line break and headers.
+
+    >>> _as_it_stands("=?utf-8?q?a=0D=0ABcc=3A_evil@x?=")
+    '= ?utf-8?q?a=0D=0ABcc=3A_evil@x?='
+    """
+    return text.replace("=?", "= ?")
+
+
 def words(alert: Alert) -> str:
     """What the mail says. Of the URL only the host: the rest of it may be a secret."""
     facts = {
-        "Endpoint": f"{_shown(alert.name)} ({alert.endpoint_id})",
+        "Endpoint": f"{one_line(alert.name)} ({alert.endpoint_id})",
         "Receiver": host_of(alert.url),
         "Deactivated": _instant(alert.at),
         "Failing since": "-" if alert.failing_since is None else _instant(alert.failing_since),
         "Failed in a row": f"{alert.consecutive_failures}",
-        "Last failure": f"{alert.error or '-'}: {_without_paths(_shown(alert.detail))}",
+        "Last failure": f"{alert.error or '-'}: {_without_paths(one_line(alert.detail))}",
         "Last delivery": alert.delivery_id or "-",
         "Waiting": f"{'more than ' if alert.held_is_more else ''}{alert.held} deliveries",
     }
@@ -110,7 +121,11 @@ def _opening(alert: Alert) -> str:
 
 
 def _advice(alert: Alert) -> str:
-    log = f"What failed, attempt by attempt:\n\n  {alert.log}"
+    log = (
+        "What failed, attempt by attempt:\n\n"
+        f"  closebell endpoints failures {alert.endpoint_id} --attempts\n\n"
+        f"or, with a key, over the API:\n\n  {alert.log}"
+    )
     if alert.state is not EndpointState.DEACTIVATED:
         return log
     return (
@@ -130,7 +145,7 @@ def host_of(url: str) -> str:
     'books.example'
     """
     try:
-        return _shown(urlsplit(url).hostname or "-")
+        return one_line(urlsplit(url).hostname or "-")
     except ValueError:
         return "-"
 
@@ -141,8 +156,3 @@ def _without_paths(text: str) -> str:
 
 def _instant(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _shown(text: str) -> str:
-    """On one line, and nothing that a terminal or a header would act upon."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())

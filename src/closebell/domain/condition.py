@@ -155,7 +155,7 @@ def read_value(spelled: str, field: str) -> Value:
         raise InvalidInput(field, f"is too long; at most {TEXT_CHARACTERS_MAX} characters are allowed")
     try:
         value: Any = json.loads(spelled, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse)
-    except ValueError:
+    except (ValueError, ArithmeticError):  # the second for an exponent that no Decimal can have
         raise InvalidInput(field, "must be a string, a number, true, false or null") from None
     match value:
         case str():

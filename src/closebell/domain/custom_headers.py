@@ -55,8 +55,8 @@ def check_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         _check_name(name)
         _check_value(name, value)
-    if len({name.lower() for name in headers}) < len(headers):
-        raise InvalidInput("headers", "name one header twice; upper and lower case are the same")
+    if len({name.lower().replace("_", "-") for name in headers}) < len(headers):
+        raise InvalidInput("headers", "name one header twice; upper and lower case are the same, and so are _ and -")
     characters = sum(len(name) + len(value) for name, value in headers.items())
     if characters > HEADERS_CHARACTERS_MAX:
         raise InvalidInput("headers", f"have {characters} characters; at most {HEADERS_CHARACTERS_MAX} are allowed")
@@ -68,7 +68,8 @@ def _check_name(name: str) -> None:
         raise InvalidInput("headers", problem)
     if not _NAME.fullmatch(name):
         raise InvalidInput("headers", f"have the name {name!r}; use letters, digits and -")
-    lower = name.lower()
+    # Receivers behind CGI or WSGI cannot tell `_` from `-`, so neither may stand for a name that is ours.
+    lower = name.lower().replace("_", "-")
     if lower in HOP_BY_HOP:
         raise InvalidInput(f"headers.{name}", "steers the connection and cannot be set")
     if lower in OURS or lower.startswith(OUR_PREFIXES):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,10 +17,11 @@ DETAIL_CHARACTERS_MAX: Final = 500
 """Characters of the sentence that explains an attempt."""
 EXCERPT_CHARACTERS_MAX: Final = 512
 """Characters of a receiver's answer that are kept with the attempt."""
-LOCATION_CHARACTERS_MAX: Final = 300
-"""Characters of a redirect's target that the hint repeats."""
-
 _GONE: Final = 410
+_ASK_TO_WAIT: Final = frozenset({429, 503})
+_HOST_AND_PORT: Final = re.compile(
+    r"(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE
+)
 
 
 class DeliveryState(enum.StrEnum):
@@ -57,7 +59,7 @@ class Fault(enum.StrEnum):
     HTTP_STATUS = "http_status"
     """Any other status than 2xx."""
     UNSENDABLE = "unsendable"
-    """The stored URL or a stored header cannot be put on the wire."""
+    """The stored URL or a stored header cannot be put on the wire, or what it is signed with does not open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,11 @@ class Outcome:
         assert 0 < len(self.detail) <= DETAIL_CHARACTERS_MAX, "the detail is one bounded sentence"
         assert len(self.response_excerpt) <= EXCERPT_CHARACTERS_MAX, "the excerpt is bounded"
         assert self.retry_after_s is None or 0 <= self.retry_after_s <= RETRY_AFTER_S_MAX, "Retry-After is bounded"
+
+    @property
+    def asks_to_wait(self) -> bool:
+        """Whether the receiver is there and asks for fewer calls, or later ones."""
+        return self.status in _ASK_TO_WAIT and self.retry_after_s is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +128,13 @@ Verdict = Delivered | DueAgain | Exhausted | StillDelivered
 class Decision:
     """What follows from an attempt, for the delivery and for its endpoint.
 
-    Shape: `deactivate` is the reason why the endpoint must be deactivated, or None.
+    Shape: `deactivate` is the reason why the endpoint must be deactivated, or None; `counts` says that the attempt is
+           one more of those in a row that failed.
     """
 
     verdict: Verdict
     deactivate: str | None = None
+    counts: bool = True
 
     @property
     def state(self) -> DeliveryState:
@@ -139,7 +148,7 @@ class Decision:
                 return DeliveryState.EXHAUSTED
 
 
-_DELIVERED: Final = Decision(verdict=Delivered())
+_DELIVERED: Final = Decision(verdict=Delivered(), counts=False)
 
 
 def decide(
@@ -152,10 +161,12 @@ def decide(
     now: datetime,
     attempts_before: int = 0,
     was_delivered: bool = False,
+    failed_at: datetime | None = None,
 ) -> Decision:
     """What follows from an attempt.
 
-    Shape:  `consecutive_failures` are the endpoint's failed attempts in a row *before* this one. `attempts_before` were
+    Shape:  `consecutive_failures` are the endpoint's failed attempts in a row *before* this one, the last of which was
+            counted at `failed_at`. `attempts_before` were
             made before the delivery was sent again and do not count for the policy; `was_delivered` says that one of
             them brought it to the receiver.
     Units:  attempts count from 1; `luck` is uniform in [0, 1).
@@ -174,10 +185,17 @@ def decide(
         luck=luck,
         retry_after_s=outcome.retry_after_s,
     )
+    counts = _counts(outcome, failed_at)
     return Decision(
         verdict=_given_up(attempt_number, outcome, was_delivered=was_delivered) if at is None else DueAgain(at=at),
-        deactivate=_too_many_failures(consecutive_failures + 1, outcome),
+        deactivate=_too_many_failures(consecutive_failures + 1, outcome) if counts else None,
+        counts=counts,
     )
+
+
+def _counts(outcome: Outcome, failed_at: datetime | None) -> bool:
+    """Every failure counts, but who asks to wait says so once: not again to calls that could not know of it yet."""
+    return not outcome.asks_to_wait or failed_at is None or outcome.started_at > failed_at
 
 
 def _given_up(attempt_number: int, outcome: Outcome, *, was_delivered: bool) -> Verdict:
@@ -208,23 +226,26 @@ def explain_status(status: int, *, receiver: str, location: str | None) -> tuple
     Shape: `receiver` is host and port; `location` the answer's Location header.
 
     >>> explain_status(308, receiver="receiver.example:443", location="https://www.receiver.example/hook?token=1")[1]
-    "Redirects are not followed; set the endpoint's URL to https://www.receiver.example/hook."
+    'Redirects are not followed; receiver.example:443 answered 308 and points to https://www.receiver.example.'
     """
     if 300 <= status < 400:  # noqa: PLR2004  # the class of the status is its meaning
-        target = _without_secrets(location) if location else ""
-        advice = f"set the endpoint's URL to {target}" if target else f"{receiver} answered {status} without a Location"
-        return Fault.REDIRECT, f"Redirects are not followed; {advice}."
+        pointed = f"and points to {_where(location)}" if location else "without a Location"
+        return Fault.REDIRECT, f"Redirects are not followed; {receiver} answered {status} {pointed}."
     return Fault.HTTP_STATUS, f"{receiver} answered {status}."
 
 
-def _without_secrets(location: str) -> str:
-    """The target of a redirect without userinfo, query and fragment, which may repeat a token of ours."""
+def _where(location: str) -> str:
+    """Scheme, host and port of a redirect's target: the rest may repeat a token of ours, or what an event told."""
     try:
         parts = urlsplit(location)
     except ValueError:
-        return ""
-    target = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-    return fit_to_store(target, LOCATION_CHARACTERS_MAX)
+        return "no web address"
+    if not parts.scheme and not parts.netloc:
+        return "another place on the same host"
+    host = parts.netloc.rpartition("@")[2]
+    if parts.scheme not in {"http", "https", ""} or _HOST_AND_PORT.fullmatch(host) is None:
+        return "no web address"
+    return f"{parts.scheme}://{host}" if parts.scheme else f"//{host}"
 
 
 def fit_to_store(text: str, characters_max: int) -> str:

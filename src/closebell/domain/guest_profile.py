@@ -1,7 +1,8 @@
 """A guest with everything that is known of them, and what a change makes of it.
 
 What an invoice shows of a guest is the `GuestEntry`; the rest is the profile. A member that is not said stays as it
-is, and one that is said again as it was is never refused: clients send back what they have read.
+is, and one that is said again as it was is never refused: clients send back what they have read. What is refused is
+named by its field and not repeated: a refusal is kept for a repeated call, where nobody could find the guest in it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from closebell.domain import intake_values as values
 from closebell.domain import text
@@ -38,6 +39,8 @@ NOT_SPECIFIED: Final = -1
 """The contract's number for a gender, a country or a state that nobody said."""
 GENDER_MAX: Final = 4
 """The largest of the contract's numbers for a gender."""
+
+N = TypeVar("N", int, None)
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 _DIALLED: Final = re.compile(r"\+?([0-9]{1,7})", re.ASCII)
@@ -250,14 +253,18 @@ def _email(said: str | None, before: str) -> str:
     if said is None or said in {before, ""}:
         return before if said is None else said
     if not _EMAIL.fullmatch(text.name(said, at, most=EMAIL_CHARACTERS_MAX)):
-        raise InvalidInput(at, f"{said!r:.60} is not an e-mail address; write ada@guests.example")
+        raise InvalidInput(at, "is not an e-mail address; write ada@guests.example")
     return said
 
 
 def _integer(
-    said: int | None, before: int, at: str, *, least: int = -values.INTEGER_MAX, most: int = values.INTEGER_MAX
-) -> int:
-    return before if said == before else values.integer(said, at, default=before, least=least, most=most)
+    said: int | None, before: N, at: str, *, least: int = -values.INTEGER_MAX, most: int = values.INTEGER_MAX
+) -> int | N:
+    if said is None or said == before:
+        return before
+    if not least <= said <= most:
+        raise InvalidInput(at, f"is out of range; write a number from {least} to {most}")
+    return said
 
 
 def _flag(*, said: bool | None, before: bool) -> bool:
@@ -270,7 +277,10 @@ def _date(said: str | None, before: date | None, at: str) -> date | None:
         return before
     if said in _NO_DATES:
         return None
-    return date.fromisoformat(values.wall_time(said, at)[:10])
+    try:
+        return date.fromisoformat(values.wall_time(said, at)[:10])
+    except InvalidInput:
+        raise InvalidInput(at, "is not a date that exists; write YYYY-MM-DD") from None
 
 
 def _phone(said: PhoneShape | str | None, before: Phone | None, at: str) -> Phone | None:
@@ -311,7 +321,7 @@ def _dialled(said: int | str | None, at: str) -> int | None:
         return None
     match = _DIALLED.fullmatch(str(said).strip())
     if match is None:
-        raise InvalidInput(at, f"{str(said)[:40]!r} is not dialled before a number; write 91 or +91")
+        raise InvalidInput(at, "is not dialled before a number; write 91 or +91")
     return int(match[1])
 
 
@@ -320,9 +330,9 @@ def _country(said: int | str | None, at: str) -> int | None:
         return None
     if isinstance(said, str):
         if not re.fullmatch(r"-?[0-9]{1,9}", said, re.ASCII):
-            raise InvalidInput(at, f"{said[:40]!r} is not a number of a country; write 225")
+            raise InvalidInput(at, "is not a number of a country; write 225")
         said = int(said)
-    return values.integer(said, at)
+    return _integer(said, None, at)
 
 
 def _address(said: AddressShape, before: Address) -> Address:
@@ -359,4 +369,8 @@ def _referral(said: ReferralShape | None, before: Referral | None) -> Referral |
 def _named(said: NamedShape | None, before: Named | None, at: str) -> Named | None:
     if said is None:
         return before
-    return Named(id=values.optional_guid(said.id, f"{at}.id"), name=_text(said.name, "", f"{at}.name"))
+    try:
+        known = values.optional_guid(said.id, f"{at}.id")
+    except InvalidInput:
+        raise InvalidInput(f"{at}.id", "is not a GUID; a name goes into name") from None
+    return Named(id=known, name=_text(said.name, "", f"{at}.name"))

@@ -13,9 +13,6 @@ import msgspec
 
 from closebell.domain import document, event
 
-OWN_FIELDS: Final = document.OWN_FIELDS
-"""The additional fields of an invoice that stay; what others put there may name anybody."""
-
 _KEPT_OF_A_GUEST: Final = frozenset({"id", "_id", "center_id", "center_name", "created_date", "last_updated"})
 """What stays of the guest: the pseudonym, and where and since when there is one."""
 _NULL_WHEN_BLANK: Final = frozenset({"date_of_birth", "anniversary_date"})
@@ -57,7 +54,9 @@ def _transactions(transactions: bytes) -> bytes:
 
 
 def _additional_fields(named: bytes) -> bytes:
-    return _listed(bytes(one) for one in _LIST.decode(named) if _KEY.decode(_OBJECT.decode(one)["key"]) in OWN_FIELDS)
+    """The additional fields that are our own; what others put there may name anybody."""
+    fields = _LIST.decode(named)
+    return _listed(bytes(one) for one in fields if _KEY.decode(_OBJECT.decode(one)["key"]) in document.OWN_FIELDS)
 
 
 def _guest(guest: bytes) -> bytes:

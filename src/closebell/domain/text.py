@@ -24,6 +24,15 @@ def bounded(text: str, field: str, *, most: int, least: int = 0) -> str:
     return text
 
 
+def one_line(text: str) -> str:
+    r"""The text on one line, with nothing in it that a terminal, a log or a header would act upon.
+
+    >>> one_line("550 5.1.1\r\n\tno such  user\x1b[31m")
+    '550 5.1.1 no such user [31m'
+    """
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+
+
 def name(text: str, field: str, *, most: int) -> str:
     """A name: one line of text, not blank; a line break in it would end a mail header or a log line.
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, func, literal_column, select
 
-from closebell.domain.delivery import DeliveryState
 from closebell.domain.endpoint import EndpointState
 from closebell.store import tables
+from closebell.store.exhausted import IS_EXHAUSTED
 from closebell.store.lanes import LANES
 
 COUNTED_MAX: Final = 100_000
@@ -50,10 +50,6 @@ class Backlog:
 
 _MOST: Final = bindparam("most", type_=_deliveries.attempts.type)
 _FEW: Final = bindparam("few", type_=_deliveries.attempts.type)
-_IS_EXHAUSTED: Final = _deliveries.state == literal_column(f"'{DeliveryState.EXHAUSTED}'")
-"""Written out rather than bound, because a prepared statement uses a partial index only for a constant."""
-
-
 _WAYS_WITHOUT_END: Final = ("enable_bitmapscan", "enable_sort", "enable_seqscan")
 """How PostgreSQL might go about it when it takes an endpoint's backlog for a small one: reading all of it before the
 cap is looked at. What is left is to read along the index and stop."""
@@ -88,7 +84,7 @@ _FRESH, _RETRIED = LANES
 _KINDS: Final = (
     (_FRESH, _deliveries.due_at),
     (_RETRIED, _deliveries.due_at),
-    (_IS_EXHAUSTED, _deliveries.id),
+    (IS_EXHAUSTED, _deliveries.id),
 )
 _KEPT: Final = _endpoints.state != EndpointState.DELETED.value
 _HOW_MANY: Final = select(func.count()).select_from(tables.endpoints).where(_KEPT)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, bindparam, case, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, case, insert, select, update
 
 from closebell.clock import Luck
 from closebell.domain.delivery import DeliveryState, Outcome
@@ -64,12 +64,16 @@ def fan_out(
     luck: Luck,
     offer: LeaseOffer,
 ) -> list[NewDelivery]:
-    """Make one delivery per event and endpoint it is for; the offered slots are leased, the rest is due at once."""
+    """Make one delivery per event and endpoint it is for; the offered slots are leased, the rest is due at once.
+
+    Units: `now` is what the clock of who tells shows. The event may bear a later instant, of a clock that was ahead;
+           its delivery bears the same, and does not wait for it.
+    """
     slots = dict(offer.slots)
     rows: list[dict[str, Any]] = []
     made: list[NewDelivery] = []
-    at_s = int(now.timestamp())
     for sequence, event in told:
+        at_s = int(event.created_at.timestamp())
         for endpoint in event.listeners:
             leased = endpoint.state is EndpointState.ACTIVE and slots.get(endpoint.id, 0) > 0
             if leased:
@@ -84,7 +88,7 @@ def fan_out(
                     "due_at": offer.leased_until if leased else now,
                     "attempts": 0,
                     "lease_id": offer.lease_id if leased else None,
-                    "created_at": now,
+                    "created_at": event.created_at,
                     "finished_at": None,
                     "reason": "",
                 }
@@ -235,15 +239,27 @@ def _record_row(one: Recorded) -> dict[str, Any]:
     }
 
 
-def cancel_strays(connection: Connection, *, now: datetime) -> int:
-    """End what a close still made for an endpoint that was being deleted at that moment; how many there were."""
-    deleted = select(_endpoints.id).where(_endpoints.state == EndpointState.DELETED.value)
-    ids = [row.id for row in connection.execute(deleted)]
-    return sum(cancel_pending(connection, endpoint_id, reason=ENDPOINT_DELETED, now=now) for endpoint_id in ids)
-
-
 ENDPOINT_DELETED = "The endpoint was deleted."
 """Why a cancelled delivery ended."""
+_DELETED = (
+    select(_endpoints.id, _endpoints.updated_at)
+    .where(_endpoints.state == EndpointState.DELETED.value)
+    .order_by(_endpoints.updated_at, _endpoints.id)
+)
+"""An endpoint that is deleted does not change any more, so this is also when it was."""
+
+
+def cancel_left_over(connection: Connection, *, limit: int) -> int:
+    """End up to `limit` deliveries that still wait for an endpoint that is deleted; how many there were.
+
+    They ended when the endpoint was deleted, as readers were told all along.
+    """
+    left = limit
+    for row in connection.execute(_DELETED).all():
+        left -= cancel_pending(connection, row.id, reason=ENDPOINT_DELETED, now=row.updated_at, limit=left)
+        if left <= 0:
+            break
+    return limit - left
 
 
 _CANCELLED = case(
@@ -251,17 +267,34 @@ _CANCELLED = case(
 )
 
 
-def cancel_pending(connection: Connection, endpoint_id: str, *, reason: str, now: datetime) -> int:
-    """End every pending delivery of an endpoint that is gone; how many there were.
+def _cancel(lane: ColumnElement[bool]) -> Update:
+    some = (
+        select(_deliveries.id)
+        .where(_deliveries.endpoint_id == bindparam("endpoint"), lane)
+        .order_by(_deliveries.due_at)
+        .limit(bindparam("most", type_=_deliveries.attempts.type))
+        .with_for_update(skip_locked=True)
+        .cte("some")
+    )
+    return (
+        update(tables.deliveries)
+        .where(_deliveries.id.in_(select(some.c.id)))
+        .values(state=_CANCELLED, lease_id=None, finished_at=bindparam("at"), reason=bindparam("new_reason"))
+        .returning(_deliveries.id)
+    )
 
-    What its receiver had, and was only sent again, stays delivered.
+
+_CANCELS = tuple(_cancel(lane) for lane in LANES)
+
+
+def cancel_pending(connection: Connection, endpoint_id: str, *, reason: str, now: datetime, limit: int) -> int:
+    """End up to `limit` pending deliveries of an endpoint that is gone; how many there were.
+
+    What its receiver had, and was only sent again, stays delivered. One that somebody is recording is left to the next
+    time: who records locks deliveries before endpoints, and who deletes does it the other way round.
     """
     cancelled = 0
-    for lane in LANES:
-        result = connection.execute(
-            update(tables.deliveries)
-            .where(_deliveries.endpoint_id == endpoint_id, lane)
-            .values(state=_CANCELLED, lease_id=None, finished_at=now, reason=reason)
-        )
-        cancelled += result.rowcount
+    for cancel in _CANCELS:
+        parameters = {"endpoint": endpoint_id, "most": limit - cancelled, "at": now, "new_reason": reason}
+        cancelled += len(connection.execute(cancel, parameters).all())
     return cancelled

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from closebell.domain.delivery import DeliveryState
 from closebell.domain.endpoint import EndpointState
 from closebell.store import tables
+from closebell.store.deliveries import ENDPOINT_DELETED
 from closebell.store.exhausted import IS_EXHAUSTED
 from closebell.store.lanes import BODY_FORGOTTEN, IS_PENDING
 from closebell.store.statements import among, listed
@@ -35,7 +37,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRecord:
-    """A delivery as a person asks about it; `held` when its endpoint is deactivated while it waits."""
+    """A delivery as a person asks about it; `held` when its endpoint is deactivated while it waits.
+
+    What still waits for a deleted endpoint is shown as what upkeep is about to make of it.
+    """
 
     id: str
     sequence: int
@@ -74,10 +79,26 @@ _RECORDS = (
         tables.events.c.invoice_id,
         func.length(tables.events.c.body).label("body_bytes"),
         _endpoints.state.label("endpoint_state"),
+        _endpoints.updated_at.label("endpoint_updated_at"),
     )
     .join(tables.events, tables.events.c.sequence == _deliveries.sequence)
     .join(tables.endpoints, _endpoints.id == _deliveries.endpoint_id)
 )
+_WAS_DELIVERED = _deliveries.first_delivered_at.is_not(None)
+_IS_LEFT_OVER = and_(IS_PENDING, _endpoints.state == EndpointState.DELETED.value)
+_LEFT_OVER_AS: dict[str, ColumnElement[bool]] = {
+    DeliveryState.CANCELLED: and_(_IS_LEFT_OVER, ~_WAS_DELIVERED),
+    DeliveryState.DELIVERED: and_(_IS_LEFT_OVER, _WAS_DELIVERED),
+}
+
+
+def _shown(state: str, *, endpoint_state: str, was_delivered: bool) -> str:
+    """The state that people are told: held while the endpoint is deactivated, ended once it is deleted."""
+    if state != DeliveryState.PENDING or endpoint_state == EndpointState.ACTIVE:
+        return state
+    if endpoint_state == EndpointState.DEACTIVATED:
+        return HELD
+    return DeliveryState.DELIVERED if was_delivered else DeliveryState.CANCELLED
 
 
 def page(connection: Connection, wanted: DeliveryFilter, *, limit: int) -> list[DeliveryRecord]:
@@ -116,7 +137,7 @@ def _filtered(statement: Select[Any], wanted: DeliveryFilter) -> Select[Any]:
         case DeliveryState.EXHAUSTED:
             return statement.where(IS_EXHAUSTED)
         case state:
-            return statement.where(_deliveries.state == state)
+            return statement.where(or_(_deliveries.state == state, _LEFT_OVER_AS[state]))
 
 
 def _attempts(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple[Attempt, ...]]:
@@ -124,11 +145,12 @@ def _attempts(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, 
     found: dict[str, tuple[Attempt, ...]] = {}
     statement = select(tables.attempts).where(among(columns.delivery_id)).order_by(columns.delivery_id, columns.number)
     for row in connection.execute(statement, {"ids": listed(delivery_ids)}).all():
-        found[row.delivery_id] = (*found.get(row.delivery_id, ()), _attempt(row))
+        found[row.delivery_id] = (*found.get(row.delivery_id, ()), attempt_of(row))
     return found
 
 
-def _attempt(row: Row[Any]) -> Attempt:
+def attempt_of(row: Row[Any]) -> Attempt:
+    """The attempt in a row of its table."""
     return Attempt(
         number=row.number,
         started_at=row.started_at,
@@ -141,8 +163,8 @@ def _attempt(row: Row[Any]) -> Attempt:
 
 
 def _delivery(row: Row[Any], tried: tuple[Attempt, ...]) -> DeliveryRecord:
-    is_pending = row.state == DeliveryState.PENDING
-    is_held = is_pending and row.endpoint_state == EndpointState.DEACTIVATED
+    state = _shown(row.state, endpoint_state=row.endpoint_state, was_delivered=row.first_delivered_at is not None)
+    is_left_over = row.state == DeliveryState.PENDING and state not in {DeliveryState.PENDING, HELD}
     return DeliveryRecord(
         id=row.id,
         sequence=row.sequence,
@@ -150,11 +172,11 @@ def _delivery(row: Row[Any], tried: tuple[Attempt, ...]) -> DeliveryRecord:
         event_type=row.event_type,
         invoice_id=row.invoice_id,
         endpoint_id=row.endpoint_id,
-        state=HELD if is_held else row.state,
-        due_at=row.due_at if is_pending and not is_held else None,
+        state=state,
+        due_at=row.due_at if state == DeliveryState.PENDING else None,
         created_at=row.created_at,
-        finished_at=row.finished_at,
-        reason=_reason(row),
+        finished_at=row.endpoint_updated_at if is_left_over else row.finished_at,
+        reason=ENDPOINT_DELETED if is_left_over else _reason(row),
         attempts=tried,
     )
 
@@ -168,10 +190,10 @@ def _reason(row: Row[Any]) -> str:
 
 def count_by_state(
     connection: Connection, event_type: str, since: datetime, until: datetime
-) -> dict[str, dict[str, int]]:
-    """How many deliveries of the period's events each endpoint has in each state; `held` is counted apart."""
+) -> Mapping[str, Mapping[str, int]]:
+    """How many deliveries of the period's events each endpoint has in each state that people are told."""
     rows = connection.execute(
-        select(_deliveries.endpoint_id, _endpoints.state.label("endpoint_state"), _deliveries.state, func.count())
+        select(_deliveries.endpoint_id, _endpoints.state, _deliveries.state, _WAS_DELIVERED, func.count())
         .join(tables.events, tables.events.c.sequence == _deliveries.sequence)
         .join(tables.endpoints, _endpoints.id == _deliveries.endpoint_id)
         .where(
@@ -179,12 +201,12 @@ def count_by_state(
             tables.events.c.created_at >= since,
             tables.events.c.created_at < until,
         )
-        .group_by(_deliveries.endpoint_id, _endpoints.state, _deliveries.state)
+        .group_by(_deliveries.endpoint_id, _endpoints.state, _deliveries.state, _WAS_DELIVERED)
     )
-    counts: dict[str, dict[str, int]] = {}
-    for endpoint_id, endpoint_state, state, number in rows:
-        is_held = state == DeliveryState.PENDING and endpoint_state == EndpointState.DEACTIVATED
-        counts.setdefault(endpoint_id, {})[HELD if is_held else state] = number
+    counts: dict[str, Counter[str]] = {}
+    for endpoint_id, endpoint_state, state, was_delivered, number in rows:
+        shown = _shown(state, endpoint_state=endpoint_state, was_delivered=was_delivered)
+        counts.setdefault(endpoint_id, Counter())[shown] += number
     return counts
 
 

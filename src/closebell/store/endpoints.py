@@ -123,21 +123,24 @@ def _stored_conditions(conditions: tuple[Condition, ...]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How an endpoint is doing, as far as the outcome of a call depends on it."""
+    """How an endpoint is doing, as far as the outcome of a call depends on it.
+
+    Shape: `failing_since` is when an attempt failed after the last success; `failed_at` when one was counted last.
+    """
 
     policy: RetryPolicy
-    state: EndpointState
     consecutive_failures: int
     failing_since: datetime | None
+    failed_at: datetime | None
 
 
 _HEALTH = (
     select(
         _endpoints.id,
         _endpoints.policy,
-        _endpoints.state,
         _endpoints.consecutive_failures,
         _endpoints.failing_since,
+        _endpoints.failed_at,
     )
     .where(among(_endpoints.id))
     .order_by(_endpoints.id)
@@ -150,22 +153,27 @@ def health(connection: Connection, endpoint_ids: Iterable[str], *, lock: bool) -
     return {
         row.id: Health(
             policy=RetryPolicy(row.policy),
-            state=EndpointState(row.state),
             consecutive_failures=row.consecutive_failures,
             failing_since=row.failing_since,
+            failed_at=row.failed_at,
         )
         for row in connection.execute(statement, {"ids": listed(endpoint_ids)}).all()
     }
 
 
 def set_failures(
-    connection: Connection, endpoint_id: str, consecutive_failures: int, *, failing_since: datetime | None
+    connection: Connection,
+    endpoint_id: str,
+    consecutive_failures: int,
+    *,
+    failing_since: datetime | None,
+    failed_at: datetime | None,
 ) -> None:
-    """Write how many attempts in a row have failed, and since when none has succeeded."""
+    """Write how many attempts in a row have failed, since when none has succeeded, and when one was counted last."""
     connection.execute(
         update(tables.endpoints)
         .where(_endpoints.id == endpoint_id)
-        .values(consecutive_failures=consecutive_failures, failing_since=failing_since)
+        .values(consecutive_failures=consecutive_failures, failing_since=failing_since, failed_at=failed_at)
     )
 
 

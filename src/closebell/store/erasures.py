@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -29,6 +29,11 @@ class Erasure:
     attempts: int = 0
     created_at: datetime
     finished_at: datetime | None = None
+
+    @property
+    def state(self) -> Literal["running", "done"]:
+        """How far it is, in a word."""
+        return "running" if self.finished_at is None else "done"
 
 
 def insert_one(connection: Connection, erasure: Erasure) -> None:
@@ -62,6 +67,22 @@ def asked_for(connection: Connection, guest_ids: Iterable[str]) -> frozenset[str
         return frozenset()
     statement = select(_erasures.guest_id).where(among(_erasures.guest_id))
     return frozenset(connection.execute(statement, {"ids": wanted}).scalars())
+
+
+def groups_concerned(connection: Connection, group_ids: Iterable[str]) -> frozenset[str]:
+    """Those of the groups that such a guest hosts or has an invoice in."""
+    wanted = listed(group_ids)
+    if not wanted:
+        return frozenset()
+    groups, invoices = tables.group_invoices.c, tables.invoices.c
+    hosted = select(groups.id).join(tables.erasures, _erasures.guest_id == groups.host_id).where(among(groups.id))
+    joined = (
+        select(invoices.group_invoice_id)
+        .join(tables.erasures, _erasures.guest_id == invoices.guest_id)
+        .where(among(invoices.group_invoice_id))
+    )
+    found = (connection.execute(statement, {"ids": wanted}).scalars() for statement in (hosted, joined))
+    return frozenset().union(*found)
 
 
 def _erasure(row: Row[Any]) -> Erasure:

@@ -213,6 +213,7 @@ _REPLACE_BODY = (
     .where(_events.sequence == bindparam("at"))
     .values(body=bindparam("new_body"), redacted_at=bindparam("new_redacted_at"))
 )
+_LAST_REDACTED = select(func.max(_events.redacted_at)).where(_events.guest_id == bindparam("guest"))
 _ERASURES_TOLD = (
     select(_events.body).where(among(_events.guest_id), _events.event_type == GUEST_ERASED).order_by(_events.sequence)
 )
@@ -238,6 +239,12 @@ def replace_bodies(connection: Connection, bodies: Mapping[int, bytes], *, now: 
     rows = [{"at": at, "new_body": body, "new_redacted_at": now} for at, body in sorted(bodies.items())]
     if rows:
         connection.execute(_REPLACE_BODY, rows)
+
+
+def last_redacted_at(connection: Connection, guest_id: str) -> datetime | None:
+    """When a body about the guest was replaced or forgotten last; None if all are as they were told."""
+    found: datetime | None = connection.execute(_LAST_REDACTED, {"guest": guest_id}).scalar_one()
+    return found
 
 
 def erasures_told(connection: Connection, guest_ids: Iterable[str]) -> list[bytes]:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
-from closebell.domain.delivery import DeliveryState
 from closebell.domain.endpoint import EndpointState
 from closebell.store import tables
-from closebell.store.delivery_log import Attempt
+from closebell.store.delivery_log import Attempt, attempt_of
+from closebell.store.exhausted import IS_EXHAUSTED
 from closebell.store.lanes import LANES
 from closebell.store.statements import among, listed
 
@@ -103,6 +103,7 @@ def insert_one(connection: Connection, failure: NewFailure, *, id_: str, now: da
             "mail_attempts": 0,
             "mailed_at": None,
             "mail_error": "",
+            "mail_refused": "",
         },
     )
 
@@ -158,10 +159,7 @@ def recent_attempts(connection: Connection, endpoint_id: str, *, limit: int) -> 
     """
     _, retried = LANES
     waiting = select(_deliveries.id).where(_deliveries.endpoint_id == endpoint_id, retried)
-    given_up = select(_deliveries.id).where(
-        _deliveries.endpoint_id == endpoint_id,
-        _deliveries.state == literal_column(f"'{DeliveryState.EXHAUSTED}'"),
-    )
+    given_up = select(_deliveries.id).where(_deliveries.endpoint_id == endpoint_id, IS_EXHAUSTED)
     ids = [
         *connection.execute(waiting.order_by(_deliveries.due_at.desc()).limit(RECENT_DELIVERIES_MAX)).scalars(),
         *connection.execute(given_up.order_by(_deliveries.id.desc()).limit(RECENT_DELIVERIES_MAX)).scalars(),
@@ -172,20 +170,8 @@ def recent_attempts(connection: Connection, endpoint_id: str, *, limit: int) -> 
         limit, connection.execute(_LAST, {"ids": listed(ids)}).all(), key=lambda row: row.started_at
     )
     found = connection.execute(_LAST_WHOLE, {"ids": listed(row.delivery_id for row in newest)}).all()
-    failed = [FailedAttempt(delivery_id=row.delivery_id, attempt=_attempt(row)) for row in found]
+    failed = [FailedAttempt(delivery_id=row.delivery_id, attempt=attempt_of(row)) for row in found]
     return sorted(failed, key=lambda one: one.attempt.started_at, reverse=True)
-
-
-def _attempt(row: Row[Any]) -> Attempt:
-    return Attempt(
-        number=row.number,
-        started_at=row.started_at,
-        duration_us=row.duration_us,
-        status=row.status,
-        error=row.error,
-        detail=row.detail,
-        response_excerpt=row.response_excerpt,
-    )
 
 
 def _failure(row: Row[Any]) -> Failure:
@@ -197,10 +183,14 @@ def _failure(row: Row[Any]) -> Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueMail:
-    """An entry whose mail is to be sent by whoever has claimed it; `to` is empty where everybody is to get it."""
+    """An entry whose mail is to be sent by whoever has claimed it.
+
+    Shape: `to` is empty where everybody is to get it; `refused` names those for whom it was refused for good.
+    """
 
     failure: Failure
     to: tuple[str, ...]
+    refused: str
 
 
 _NEXT = select(_failures.mail_due_at).where(_failures.mail_due_at.is_not(None)).order_by(_failures.mail_due_at).limit(1)
@@ -230,7 +220,7 @@ def claim_mail(connection: Connection, *, now: datetime, until: datetime) -> Due
         .returning(tables.endpoint_failures)
     )
     after = connection.execute(claimed).one()
-    return DueMail(failure=_failure(after), to=tuple(json.loads(after.mail_to or "[]")))
+    return DueMail(failure=_failure(after), to=tuple(json.loads(after.mail_to or "[]")), refused=after.mail_refused)
 
 
 def mark_mailed(connection: Connection, failure: Failure, *, now: datetime, error: str) -> None:
@@ -239,11 +229,13 @@ def mark_mailed(connection: Connection, failure: Failure, *, now: datetime, erro
 
 
 def mark_not_mailed(
-    connection: Connection, failure: Failure, *, error: str, due_at: datetime | None, to: Sequence[str]
+    connection: Connection, failure: Failure, *, error: str, due_at: datetime | None, to: Sequence[str], refused: str
 ) -> None:
     """A try failed, or reached some: it is due again for the others, or given up."""
     still = json.dumps(list(to)) if to else ""
-    _settle(connection, failure, {"mail_due_at": due_at, "mail_error": error, "mail_to": still})
+    _settle(
+        connection, failure, {"mail_due_at": due_at, "mail_error": error, "mail_to": still, "mail_refused": refused}
+    )
 
 
 def _settle(connection: Connection, failure: Failure, values: dict[str, Any]) -> None:
@@ -272,7 +264,7 @@ def situation(connection: Connection, endpoint_id: str) -> Situation:
         select(_endpoints.name, _endpoints.url, _endpoints.state).where(_endpoints.id == endpoint_id)
     ).one()
     held = 0
-    for lane in LANES:
+    for lane in LANES if row.state != EndpointState.DELETED.value else ():
         # In the order of the lane's index, so that no plan goes another way.
         waiting = (
             select(_deliveries.id).where(_deliveries.endpoint_id == endpoint_id, lane).order_by(_deliveries.due_at)

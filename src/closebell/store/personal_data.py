@@ -42,10 +42,13 @@ _groups = tables.group_invoices.c
 _deliveries = tables.deliveries.c
 _attempts = tables.attempts.c
 _failures = tables.endpoint_failures.c
+_endpoints = tables.endpoints.c
 _kept = tables.kept_answers.c
 _profiles = tables.guest_profiles.c
 _events = tables.events.c
 _NONE = "[]"
+_OLD_HINT: Final = "Redirects are not followed; set the endpoint's URL to "
+"""Begins a hint that quotes a path of the receiver's, as no hint does any more that is written now."""
 
 
 def forget_saved_cards(connection: Connection, guest_id: str) -> None:
@@ -129,7 +132,8 @@ def invoices_with_texts(connection: Connection, guest_id: str, *, limit: int) ->
 
 # --- what receivers answered -------------------------------------------------------------------------------------
 
-# Everything else in `detail` is said by us; of a redirect it quotes where the receiver pointed to.
+# Everything else in `detail` is said by us; of a redirect it may quote where the receiver pointed to. Reasons and
+# failures that quote it are known by the words too, since retention may have come to the attempt before.
 _IS_QUOTED = and_(_attempts.status >= 300, _attempts.status < 400, _attempts.detail != REMOVED)  # noqa: PLR2004 (HTTP)
 _HAS_ECHO = or_(_attempts.response_excerpt != "", _IS_QUOTED)
 _OF_EVENTS = select(_deliveries.id).where(among(_deliveries.sequence))
@@ -137,9 +141,15 @@ _QUOTES = select(_attempts.delivery_id).where(_attempts.delivery_id.in_(_OF_EVEN
 _BLANK_REASONS = (
     update(tables.deliveries).where(_deliveries.id.in_(_QUOTES), _deliveries.reason != "").values(reason=REMOVED)
 )
+_BLANK_OLD_REASONS = (
+    update(tables.deliveries)
+    .where(among(_deliveries.sequence), _deliveries.reason.contains(_OLD_HINT))
+    .values(reason=REMOVED)
+)
 _BLANK_FAILURES = (
     update(tables.endpoint_failures)
-    .where(_failures.delivery_id.in_(_QUOTES), _failures.detail != REMOVED)
+    .where(_failures.delivery_id.in_(_OF_EVENTS), _failures.detail != REMOVED)
+    .where(or_(_failures.delivery_id.in_(_QUOTES), _failures.detail.contains(_OLD_HINT)))
     .values(detail=REMOVED)
 )
 _BLANKED: dict[str, Any] = {
@@ -155,8 +165,15 @@ def forget_answers_of_receivers(connection: Connection, sequences: Sequence[int]
     if not ids["ids"]:
         return 0
     connection.execute(_BLANK_REASONS, ids)
+    connection.execute(_BLANK_OLD_REASONS, ids)
     connection.execute(_BLANK_FAILURES, ids)
     return connection.execute(_BLANK_ATTEMPTS, ids).rowcount
+
+
+def forget_old_hints(connection: Connection) -> None:
+    """Blank the reasons of endpoints that quote a path, of whatever event: nothing says any more of which it was."""
+    quoting = _endpoints.state_reason.contains(_OLD_HINT)
+    connection.execute(update(tables.endpoints).where(quoting).values(state_reason=REMOVED))
 
 
 _ECHOED = (

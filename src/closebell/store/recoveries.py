@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, bindparam, case, func, insert, literal_column, or_, select, update
 
 from closebell.domain.endpoint import EndpointState
 from closebell.domain.recovery import Recovery, RecoveryState
@@ -88,28 +88,34 @@ def cancel_running(connection: Connection, endpoint_id: str, *, now: datetime) -
         save(connection, replace(running, state=RecoveryState.CANCELLED, finished_at=now))
 
 
+PUT_OFF_MAX: Final = timedelta(seconds=15)
+"""How far ahead the next portion of a recovery can be, and how far apart the clocks of those who carry it out. One that
+is further was put off by a clock that has been set back since, and is due."""
+
+_NOW = bindparam("now", type_=_recoveries.next_at.type)
+_LATEST = bindparam("latest", type_=_recoveries.next_at.type)
 _NEXT_AT = (
-    select(func.min(_recoveries.next_at))
+    select(func.min(case((_recoveries.next_at > _LATEST, _NOW), else_=_recoveries.next_at)))
     .join(tables.endpoints, _endpoints.id == _recoveries.endpoint_id)
     .where(_IS_RUNNING, _IS_CALLED)
 )
 _DUE = (
-    _ALL.where(_IS_RUNNING, _IS_CALLED, _recoveries.next_at <= bindparam("now"))
+    _ALL.where(_IS_RUNNING, _IS_CALLED, or_(_recoveries.next_at <= _NOW, _recoveries.next_at > _LATEST))
     .order_by(_recoveries.next_at)
     .limit(1)
     .with_for_update(of=tables.recoveries, skip_locked=True)
 )
 
 
-def next_at(connection: Connection) -> datetime | None:
+def next_at(connection: Connection, *, now: datetime) -> datetime | None:
     """When the next portion of any recovery is due; None while none runs, but for those that are held."""
-    found: datetime | None = connection.execute(_NEXT_AT).scalar_one()
+    found: datetime | None = connection.execute(_NEXT_AT, {"now": now, "latest": now + PUT_OFF_MAX}).scalar_one()
     return found
 
 
 def take_due(connection: Connection, *, now: datetime) -> Recovery | None:
     """The recovery whose portion is due the longest, locked; one that another dispatcher works on is passed over."""
-    row = connection.execute(_DUE, {"now": now}).one_or_none()
+    row = connection.execute(_DUE, {"now": now, "latest": now + PUT_OFF_MAX}).one_or_none()
     return None if row is None else _recovery(row)
 
 

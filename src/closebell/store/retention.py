@@ -143,14 +143,17 @@ _OLD_ATTEMPTS = (
     .group_by(_OLDEST.c.delivery_id)
     .order_by(_OLDEST.c.delivery_id)
 )
-_FORGET_ATTEMPTS = delete(tables.attempts).where(
-    _attempts.delivery_id == bindparam("delivery"), _attempts.number <= bindparam("last")
-)
 _COUNT_FORGOTTEN = (
     update(tables.deliveries)
     .where(_deliveries.id == bindparam("delivery"))
     .values(attempts_forgotten=bindparam("last"))
 )
+_FORGET_COUNTED = delete(tables.attempts).where(
+    among(_attempts.delivery_id),
+    _attempts.number
+    <= select(_deliveries.attempts_forgotten).where(_deliveries.id == _attempts.delivery_id).scalar_subquery(),
+)
+"""One statement for all of them, because of one that is sent row by row not every driver knows how much it changed."""
 
 
 def forget_attempts(connection: Connection, *, before: datetime, limit: int) -> int:
@@ -164,4 +167,4 @@ def forget_attempts(connection: Connection, *, before: datetime, limit: int) -> 
         return 0
     old = [{"delivery": row.delivery_id, "last": row.last} for row in rows]
     connection.execute(_COUNT_FORGOTTEN, old)
-    return connection.execute(_FORGET_ATTEMPTS, old).rowcount
+    return connection.execute(_FORGET_COUNTED, {"ids": [row.delivery_id for row in rows]}).rowcount

@@ -154,16 +154,17 @@ def settle(
     next_number = centers.take_receipt_numbers(connection, Counter(one.invoice.centre.id for one in ready))
     head = events.lock_head(connection)
     # Read after the last lock, and never before the previous close: receipts follow the order of `closed_at`.
-    now = max(clock.now(), head.last_at)
+    now = clock.now()
+    told_at = max(now, head.last_at)
     numbered: list[tuple[Invoice, int]] = []
     for one in ready:
         number = next_number[one.invoice.centre.id]
         next_number[one.invoice.centre.id] += 1
-        numbered.append((_closed(one.invoice, one.closed_by_id, number, now), number))
+        numbered.append((_closed(one.invoice, one.closed_by_id, number, told_at), number))
     closed = [invoice for invoice, _ in numbered]
     invoice_rows.mark_closed(connection, numbered)
     news = [_news(invoice, one.caller) for invoice, one in zip(closed, ready, strict=True)]
-    made = tell(connection, head, news, listeners, now=now, luck=luck, offer=offer)
+    made = tell(connection, head, news, listeners, told_at=told_at, now=now, luck=luck, offer=offer)
     return Settled(closed=closed, deliveries=tuple(made), listeners=tuple(listeners))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -53,9 +53,7 @@ def erase_guest(
     erasure = Erasure(id=luck.guid(), guest_id=guest_id, created_at=now)
     erasures.insert_one(connection, erasure)
     guests.save(connection, guest_profile.erased(guest, now=now))
-    personal_data.forget_saved_cards(connection, guest_id)
-    personal_data.forget_groups(connection, guest_id)
-    personal_data.forget_card_texts(connection, guest_id)
+    _forget_beside_invoices(connection, guest_id)
     return _events_redacted(connection, erasure, is_first=True, caller=caller, clock=clock, luck=luck)
 
 
@@ -110,18 +108,36 @@ def erase_portion(connection: Connection, guest_id: str, *, clock: Clock, luck: 
     return Step(erasure=after, goes_on=bool(left or echoed))
 
 
-def finish_erasure(connection: Connection, guest_id: str, *, clock: Clock, luck: Luck) -> Step:
-    """The erasure, finished if nothing is left to do.
+def last_changed_at(connection: Connection, erasure: Erasure) -> datetime:
+    """When a body of the guest was replaced last; when it was asked for, if none was since."""
+    return max(erasure.created_at, events.last_redacted_at(connection, erasure.guest_id) or erasure.created_at)
 
-    Shape: for whoever knows that no call is on its way any more with a body from before, and that no transaction is
-           under way which has read the guest as they were.
+
+def finish_erasure(
+    connection: Connection, guest_id: str, *, settled_after: timedelta, clock: Clock, luck: Luck
+) -> Erasure:
+    """The erasure, finished if nothing is left to do and `settled_after` has passed since the last change.
+
+    Shape: `settled_after` is how long a call may be on its way with a body from before, or a transaction under way
+           which has read the guest as they were.
     """
+    _forget_beside_invoices(connection, guest_id)
     step = erase_portion(connection, guest_id, clock=clock, luck=luck)
-    if step.goes_on or step.erasure.finished_at is not None:
-        return step
-    finished = replace(step.erasure, finished_at=clock.now())
+    now = clock.now()
+    is_over = step.goes_on or step.erasure.finished_at is not None
+    if is_over or now < last_changed_at(connection, step.erasure) + settled_after:
+        return step.erasure
+    personal_data.forget_old_hints(connection)
+    finished = replace(step.erasure, finished_at=now)
     erasures.save(connection, finished)
-    return Step(erasure=finished, goes_on=False)
+    return finished
+
+
+def _forget_beside_invoices(connection: Connection, guest_id: str) -> None:
+    """At the request, and before the end again: what came in between may name them."""
+    personal_data.forget_saved_cards(connection, guest_id)
+    personal_data.forget_groups(connection, guest_id)
+    personal_data.forget_card_texts(connection, guest_id)
 
 
 def _events_redacted(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -21,11 +21,14 @@ from closebell.domain.intake_report import Kind, ReportRow, Result
 from closebell.domain.invoice import ItemType
 from closebell.domain.money import Currency
 from closebell.errors import Conflict, InvalidInput
-from closebell.store import accounts, catalogue, centers, directory
+from closebell.store import accounts, catalogue, centers, directory, erasures
 from closebell.store import holdings as stored
-from closebell.usecase.import_reading import Decision, decided, read_all, values
+from closebell.usecase.import_reading import Decision, decided, must_not_be_erased, read_all, values
 
 E = TypeVar("E", SavedCard, GroupEntry)
+
+GROUP_OF_ERASED: Final = "name and notes are left out: a guest of the group was erased"
+"""What the report says of a group of which only what is needed was taken."""
 
 
 def holdings(connection: Connection, records: Records, *, now: datetime) -> list[ReportRow]:
@@ -125,9 +128,11 @@ def _saved_cards(connection: Connection, records: Sequence[Record]) -> list[Repo
     read = read_all(records, SavedCardShape, intake_accounts.saved_card)
     said = values(read)
     guests = directory.guests(connection, {one.guest_id for one in said})
+    erased = erasures.asked_for(connection, guests)
 
     def refer(card: SavedCard) -> None:
         _must_be_known("guest_id", card.guest_id, guests)
+        must_not_be_erased(card.guest_id, erased)
 
     known = stored.saved_cards(connection, {one.id for one in said})
     created: list[SavedCard] = []
@@ -148,9 +153,18 @@ def _groups(connection: Connection, records: Sequence[Record], *, now: datetime)
         _must_be_known("center_id", group.center_id, places)
         _must_be_known("host_id", group.host_id, guests)
 
+    erased = erasures.asked_for(connection, guests)
+    concerned = erasures.groups_concerned(connection, {one.id for one in said})
+
+    def bring(group: GroupEntry) -> Decision:
+        if group.id not in concerned and group.host_id not in erased:
+            return _brought(group, known, created, refer)
+        result, _ = _brought(replace(group, name="", notes=""), known, created, refer)
+        return result, GROUP_OF_ERASED if result is Result.CREATED and (group.name or group.notes) else ""
+
     known = stored.groups(connection, {one.id for one in said})
     created: list[GroupEntry] = []
-    rows = [decided(Kind.GROUP_INVOICE, one, lambda group: _brought(group, known, created, refer)) for one in read]
+    rows = [decided(Kind.GROUP_INVOICE, one, bring) for one in read]
     stored.insert_groups(connection, created, now=now)
     return rows
 

@@ -16,10 +16,10 @@ from closebell.domain.intake_report import Kind, ReportRow, Result
 from closebell.domain.invoice import Invoice, Tender
 from closebell.domain.people import CatalogItem, CustomPayment, Employee, GuestEntry, named
 from closebell.errors import Conflict
-from closebell.store import directory
+from closebell.store import directory, erasures
 from closebell.store.directory import Kept
 from closebell.store.guests import index_guests
-from closebell.usecase.import_reading import Decision, Read, decided, values
+from closebell.usecase.import_reading import Decision, Read, decided, must_not_be_erased, values
 
 P = TypeVar("P", Employee, GuestEntry)
 
@@ -74,7 +74,13 @@ def people(
     rows = [decided(Kind.EMPLOYEE, one, lambda said: staff.define(said.employee, said.settings)) for one in employees]
     _refer_to_employees(staff, invoices)
     visitors = _visitors(connection, [one.id for one in values(guests)], invoices)
-    rows += [decided(Kind.GUEST, one, lambda said: visitors.define(said, {})) for one in guests]
+    erased = erasures.asked_for(connection, visitors.known)
+
+    def visit(said: GuestEntry) -> Decision:
+        must_not_be_erased(said.id, erased)
+        return visitors.define(said, {})
+
+    rows += [decided(Kind.GUEST, one, visit) for one in guests]
     _refer_to_guests(visitors, invoices)
     _write(connection, book, staff, visitors)
     return rows

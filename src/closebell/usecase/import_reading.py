@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -67,6 +67,15 @@ def decided(kind: Kind, read: Read[T], decide: Callable[[T], Decision]) -> Repor
     except Conflict as error:
         return refused(kind, read.index, read.id, error)
     return ReportRow(kind=kind, index=read.index, id=read.id, result=result, reason=reason)
+
+
+def must_not_be_erased(guest_id: str, erased: Collection[str]) -> None:
+    """Refuse what would make somebody known again.
+
+    Errors: Conflict.
+    """
+    if guest_id in erased:
+        raise Conflict(f"guest {guest_id} was erased and stays so")
 
 
 def refused(kind: Kind, index: int, record_id: str | None, error: Exception | None) -> ReportRow:

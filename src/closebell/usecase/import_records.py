@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -22,7 +23,7 @@ from closebell.domain.intake_shapes import CenterShape, EmployeeShape, GuestShap
 from closebell.domain.invoice import Invoice
 from closebell.domain.people import GuestEntry
 from closebell.errors import Conflict, InvalidInput
-from closebell.store import centers, directory, invoice_rows, invoices
+from closebell.store import centers, directory, erasures, invoice_rows, invoices, personal_data
 from closebell.store.invoice_rows import Imported
 from closebell.usecase import import_accounts, import_catalogue, import_directory
 from closebell.usecase.import_reading import Read, at, decided, read_all, refused, values
@@ -60,7 +61,7 @@ def import_records(connection: Connection, records: Records, *, as_open: bool, n
     rows += import_catalogue.catalogue(connection, records)
     rows += import_accounts.holdings(connection, records, now=now)
     import_directory.write_goods(connection, accepted)
-    invoice_rows.insert_many(connection, sold.accepted, now=now)
+    sold_rows = _insert(connection, sold.accepted, sold_rows, now=now)
     centers.pass_invoice_numbers(connection, _numbers(accepted))
     return ImportReport((*rows, *sold_rows))
 
@@ -115,6 +116,35 @@ def _book(
     return CenterBook(stored, directory.receipts_brought_along(connection, unsettled))
 
 
+TEXTS_OF_ERASED: Final = "additional fields and digits of cards are left out: the guest was erased"
+"""What the report says of an invoice of which only what is needed was taken."""
+
+
+def _insert(
+    connection: Connection, imported: Sequence[Imported], rows: list[ReportRow], *, now: datetime
+) -> list[ReportRow]:
+    """Store the invoices, those of erased guests without texts; the rows of all, where theirs say so."""
+    guests = {one.invoice.id: one.invoice.guest.id for one in imported if one.invoice.guest is not None}
+    erased = erasures.asked_for(connection, guests.values())
+    theirs = {invoice_id for invoice_id, guest_id in guests.items() if guest_id in erased}
+    stored = [replace(one, invoice=_bare(one.invoice)) if one.invoice.id in theirs else one for one in imported]
+    invoice_rows.insert_many(connection, stored, now=now)
+    for guest_id in sorted(erased):
+        personal_data.forget_groups(connection, guest_id)
+    taken = iter(imported)
+    return [
+        replace(row, reason="; ".join(filter(None, (row.reason, TEXTS_OF_ERASED))))
+        if row.result is Result.CREATED and next(taken).invoice.id in theirs
+        else row
+        for row in rows
+    ]
+
+
+def _bare(invoice: Invoice) -> Invoice:
+    transactions = tuple(replace(one, card_number="") for one in invoice.transactions)
+    return replace(invoice, additional_fields=(), transactions=transactions)
+
+
 _COUNTER_DIGITS_MAX = 17
 """A longer number is beyond what a counter of ours will come to."""
 
@@ -142,6 +172,7 @@ class _Sales:
         self._closed_at = None if as_open else now
         self._known = invoice_rows.import_digests(connection, {sale.id for sale in values(sales)})
         self._differing: dict[int, Invoice] = {}
+        self._erased: frozenset[str] = frozenset()
 
     def decide(self, read: Read[_Sale]) -> ReportRow:
         """Accept the invoice, find that it is there already, or refuse it."""
@@ -183,6 +214,8 @@ class _Sales:
             return rows
         there = {one.invoice.id: one.invoice for one in self.accepted}
         there |= invoices.load(self._connection, {i.id for i in self._differing.values() if i.id not in there})
+        guests = {one.guest.id for one in there.values() if one.guest is not None}
+        self._erased = erasures.asked_for(self._connection, guests)
         return [
             replace(row, reason=self._difference(there, said)) if (said := self._differing.get(row.index)) else row
             for row in rows
@@ -191,6 +224,9 @@ class _Sales:
     def _difference(self, there: dict[str, Invoice], said: Invoice) -> str:
         if self._known[said.id] is None:
             return "already exists and was made here, not imported"
+        guest = there[said.id].guest
+        if guest is not None and guest.id in self._erased:
+            return "already exists and differs, and its guest was erased since"
         return f"already exists and differs: {first_difference(there[said.id], said)}"
 
     def _judged(self, sale: _Sale) -> Invoice:

@@ -14,11 +14,12 @@ from closebell.domain.endpoint import Endpoint, EndpointState
 from closebell.domain.endpoint_draft import EndpointChanges, EndpointDraft, changed, drafted
 from closebell.domain.new_secrets import must_be_given_again, shared_secret, with_credentials
 from closebell.domain.sealed import Seals, SecretKind
-from closebell.domain.signature import SECRET_BYTES, Secret, SignatureStyle
-from closebell.errors import Conflict, InvalidInput, NotFound
+from closebell.domain.signature import SignatureStyle
+from closebell.errors import Conflict, InvalidInput
 from closebell.store import centers, deliveries, endpoints, recoveries, secrets
+from closebell.usecase import known_endpoint
 from closebell.usecase.recover_endpoint import recover_what_failed
-from closebell.usecase.rotate_secret import EndpointWithSecret, fresh_key_pair
+from closebell.usecase.rotate_secret import EndpointWithSecret, fresh_key_pair, given_or_fresh_secret
 
 __all__ = [
     "ENDPOINTS_MAX",
@@ -35,6 +36,8 @@ __all__ = [
 
 ENDPOINTS_MAX: Final = 100
 """Endpoints that are not deleted; each costs a row per close."""
+CANCELLED_AT_ONCE_MAX: Final = 1_000
+"""Deliveries that are cancelled in the transaction that deletes their endpoint, so that no close waits long for it."""
 
 
 def create_endpoint(
@@ -51,7 +54,7 @@ def create_endpoint(
     Errors: InvalidInput naming the field; Conflict when there are ENDPOINTS_MAX already.
     """
     now = clock.now()
-    secret = Secret.generate(luck.entropy(SECRET_BYTES)) if draft.secret is None else Secret.parse(draft.secret)
+    secret = given_or_fresh_secret(draft.secret, luck)
     endpoint = drafted(draft, endpoint_id=luck.guid(), networks=networks, now=now)
     endpoint = with_credentials(endpoint, headers=draft.headers, authorization=draft.authorization, vault=vault)
     endpoint = _with_known_centers(connection, endpoint)
@@ -74,10 +77,7 @@ def read_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock) -> 
 
     Errors: NotFound when there is none, or no longer.
     """
-    endpoint = endpoints.find(connection, endpoint_id, now=clock.now())
-    if endpoint is None:
-        raise _not_found(endpoint_id)
-    return endpoint
+    return known_endpoint.find(connection, endpoint_id, now=clock.now())
 
 
 def update_endpoint(
@@ -97,7 +97,7 @@ def update_endpoint(
 
     Errors: NotFound; InvalidInput naming the field.
     """
-    before = _locked(connection, endpoint_id, clock)
+    before = known_endpoint.find_locked(connection, endpoint_id, now=clock.now())
     after = changed(before, changes, networks=networks, now=clock.now())
     must_be_given_again(before, after.url, headers=changes.headers, authorization=changes.authorization)
     after = with_credentials(after, headers=changes.headers, authorization=changes.authorization, vault=vault)
@@ -116,7 +116,7 @@ def enable_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock, l
 
     Errors: NotFound.
     """
-    before = _locked(connection, endpoint_id, clock)
+    before = known_endpoint.find_locked(connection, endpoint_id, now=clock.now())
     after = _in_state(connection, before, EndpointState.ACTIVE, "", clock)
     if before.recovers_when_enabled and before.state is EndpointState.DEACTIVATED:
         recover_what_failed(connection, after, clock=clock, luck=luck)
@@ -128,25 +128,27 @@ def disable_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock) 
 
     Errors: NotFound.
     """
-    before = _locked(connection, endpoint_id, clock)
+    before = known_endpoint.find_locked(connection, endpoint_id, now=clock.now())
     return _in_state(connection, before, EndpointState.DEACTIVATED, "Deactivated by hand.", clock)
 
 
 def delete_endpoint(connection: Connection, endpoint_id: str, *, clock: Clock) -> None:
     """The endpoint is gone and what was waiting for it is cancelled; its history stays.
 
+    Of many that wait the first are marked here and the rest by upkeep; until then they are shown as if they were.
+
     Errors: NotFound.
     """
     now = clock.now()
-    endpoint = endpoints.find_to_delete(connection, endpoint_id, now=now)
-    if endpoint is None:
-        raise _not_found(endpoint_id)
+    endpoint = known_endpoint.must_be_there(endpoints.find_to_delete(connection, endpoint_id, now=now), endpoint_id)
     gone = replace(endpoint, state=EndpointState.DELETED, state_reason="Deleted by hand.", updated_at=now)
     endpoints.save(connection, gone)
     secrets.forget(connection, endpoint_id)
     # Before the deliveries, so that no portion brings any back behind them.
     recoveries.cancel_running(connection, endpoint_id, now=now)
-    deliveries.cancel_pending(connection, endpoint_id, reason="The endpoint was deleted.", now=now)
+    deliveries.cancel_pending(
+        connection, endpoint_id, reason=deliveries.ENDPOINT_DELETED, now=now, limit=CANCELLED_AT_ONCE_MAX
+    )
 
 
 def _in_state(connection: Connection, before: Endpoint, state: EndpointState, reason: str, clock: Clock) -> Endpoint:
@@ -165,17 +167,6 @@ def _with_key_pair(endpoint: Endpoint, *, position: int, vault: Seals, luck: Luc
         return endpoint
     pair = fresh_key_pair(endpoint.id, position=position, vault=vault, luck=luck, now=endpoint.updated_at)
     return replace(endpoint, secrets=(pair, *endpoint.secrets))
-
-
-def _locked(connection: Connection, endpoint_id: str, clock: Clock) -> Endpoint:
-    endpoint = endpoints.find_locked(connection, endpoint_id, now=clock.now())
-    if endpoint is None:
-        raise _not_found(endpoint_id)
-    return endpoint
-
-
-def _not_found(endpoint_id: str) -> NotFound:
-    return NotFound(f"No endpoint has the id {endpoint_id}")
 
 
 def _with_known_centers(connection: Connection, endpoint: Endpoint) -> Endpoint:

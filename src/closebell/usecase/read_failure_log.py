@@ -7,11 +7,12 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from closebell.errors import NotFound
+from closebell.domain.delivery import FAILURES_IN_A_ROW_MAX
 from closebell.store import failure_log
 from closebell.store.failure_log import FailedAttempt, Failure
+from closebell.usecase import known_endpoint
 
-RECENT_ATTEMPTS: Final = 20
+RECENT_ATTEMPTS: Final = FAILURES_IN_A_ROW_MAX
 """Failed attempts that are shown beside the log: as many as deactivate an endpoint."""
 
 
@@ -30,7 +31,7 @@ def read_failure_log(connection: Connection, endpoint_id: str, *, limit: int, of
     Errors: NotFound.
     """
     if not failure_log.exists(connection, endpoint_id):
-        raise NotFound(f"No endpoint has the id {endpoint_id}")
+        raise known_endpoint.missing(endpoint_id)
     return FailureLog(
         failures=failure_log.page(connection, endpoint_id, limit=limit, offset=offset),
         total=failure_log.count(connection, endpoint_id),

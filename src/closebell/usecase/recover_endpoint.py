@@ -12,14 +12,15 @@ from closebell.clock import Clock, Luck
 from closebell.domain.endpoint import Endpoint, EndpointState
 from closebell.domain.recovery import RATE_PER_S, RATE_PER_S_MAX, Recovery, RecoveryState
 from closebell.errors import Conflict, InvalidInput, NotFound
-from closebell.store import endpoints, exhausted, recoveries
+from closebell.store import events, exhausted, recoveries
 from closebell.store.exhausted import Stretch
 from closebell.store.wake import ring
+from closebell.usecase import known_endpoint
 
 RECOVERIES_SHOWN_MAX: Final = 100
 """Recoveries of one endpoint that are listed, the newest."""
 _INSTANT: Final = timedelta(microseconds=1)
-"""A period that ends now covers this very instant too."""
+"""A period that ends with the last event, or now, covers that very instant too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +38,12 @@ class RecoveryPlan:
         if not 1 <= self.rate_per_s <= RATE_PER_S_MAX:
             raise InvalidInput("rate_per_s", f"{self.rate_per_s} is not a whole number from 1 to {RATE_PER_S_MAX}")
 
-    def stretch(self, endpoint_id: str, now: datetime) -> Stretch:
-        """The deliveries that the plan is about.
+    def stretch(self, endpoint_id: str, open_end: datetime) -> Stretch:
+        """The deliveries that the plan is about; without `until` those before `open_end`.
 
         Errors: InvalidInput naming the field.
         """
-        until = now + _INSTANT if self.until is None else self.until
+        until = open_end if self.until is None else self.until
         if self.since >= until:
             told = "now, where the period ends" if self.until is None else "until"
             raise InvalidInput("since", f"is not earlier than {told}; write a period that ends after it begins")
@@ -64,22 +65,19 @@ def count_recoverable(connection: Connection, endpoint_id: str, plan: RecoveryPl
     Errors: NotFound; InvalidInput naming the field.
     """
     now = clock.now()
-    if endpoints.find(connection, endpoint_id, now=now) is None:
-        raise _no_endpoint(endpoint_id)
-    stretch = plan.stretch(endpoint_id, now)
+    known_endpoint.find(connection, endpoint_id, now=now)
+    stretch = plan.stretch(endpoint_id, _open_end(connection, now))
     return Recoverable(stretch=stretch, count=exhausted.count(connection, stretch), rate_per_s=plan.rate_per_s)
 
 
 def start_recovery(connection: Connection, found: Recoverable, *, clock: Clock, luck: Luck) -> Recovery:
-    """The job that brings back what was counted; it is carried out by whoever dispatches.
+    """The job that brings back what was counted; it is carried out by whoever dispatches, and done if that was nothing.
 
     Errors: NotFound; Conflict naming the job that is running for the endpoint already.
     """
     now = clock.now()
     # Locked, so that two who ask at once do not start one each.
-    endpoint = endpoints.find_locked(connection, found.stretch.endpoint_id, now=now)
-    if endpoint is None:
-        raise _no_endpoint(found.stretch.endpoint_id)
+    endpoint = known_endpoint.find_locked(connection, found.stretch.endpoint_id, now=now)
     running = recoveries.running_locked(connection, endpoint.id)
     if running is not None:
         raise Conflict(
@@ -89,7 +87,8 @@ def start_recovery(connection: Connection, found: Recoverable, *, clock: Clock, 
     recovery = _new(found, recovery_id=luck.guid(), now=now)
     recoveries.insert_one(connection, recovery)
     ring(connection)
-    return replace(recovery, is_held=endpoint.state is not EndpointState.ACTIVE)
+    is_running = recovery.state is RecoveryState.RUNNING
+    return replace(recovery, is_held=is_running and endpoint.state is not EndpointState.ACTIVE)
 
 
 def recover_what_failed(connection: Connection, endpoint: Endpoint, *, clock: Clock, luck: Luck) -> None:
@@ -104,7 +103,7 @@ def recover_what_failed(connection: Connection, endpoint: Endpoint, *, clock: Cl
         return
     now = clock.now()
     running = recoveries.running_locked(connection, endpoint.id)
-    until = now + _INSTANT
+    until = _open_end(connection, now)
     if running is not None:
         since, until = min(since, running.since), max(until, running.until)
     stretch = Stretch(endpoint_id=endpoint.id, since=since, until=until)
@@ -122,8 +121,7 @@ def list_recoveries(connection: Connection, endpoint_id: str, *, clock: Clock) -
 
     Errors: NotFound.
     """
-    if endpoints.find(connection, endpoint_id, now=clock.now()) is None:
-        raise _no_endpoint(endpoint_id)
+    known_endpoint.find(connection, endpoint_id, now=clock.now())
     return recoveries.page(connection, endpoint_id, limit=RECOVERIES_SHOWN_MAX)
 
 
@@ -155,13 +153,19 @@ def cancel_recovery(connection: Connection, endpoint_id: str, recovery_id: str, 
     return cancelled
 
 
+def _open_end(connection: Connection, now: datetime) -> datetime:
+    """Where a period without an end of its own ends: behind the last event, which may bear a later instant than now."""
+    return max(now, events.head(connection).last_at) + _INSTANT
+
+
 def _new(found: Recoverable, *, recovery_id: str, now: datetime) -> Recovery:
+    """A job that has just begun; one with nothing to bring back is over, lest it be in the way of the next."""
     return Recovery(
         id=recovery_id,
         endpoint_id=found.stretch.endpoint_id,
         since=found.stretch.since,
         until=found.stretch.until,
-        state=RecoveryState.RUNNING,
+        state=RecoveryState.RUNNING if found.count else RecoveryState.DONE,
         matched=found.count,
         recovered=0,
         position="",
@@ -169,12 +173,8 @@ def _new(found: Recoverable, *, recovery_id: str, now: datetime) -> Recovery:
         next_at=now,
         is_automatic=False,
         created_at=now,
-        finished_at=None,
+        finished_at=None if found.count else now,
     )
-
-
-def _no_endpoint(endpoint_id: str) -> NotFound:
-    return NotFound(f"No endpoint has the id {endpoint_id}")
 
 
 def _no_recovery(endpoint_id: str, recovery_id: str) -> NotFound:

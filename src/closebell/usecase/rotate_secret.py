@@ -15,10 +15,8 @@ from closebell.domain.endpoint import Endpoint
 from closebell.domain.rotation import Rotation, kind_to_rotate, retired
 from closebell.domain.sealed import SealedSecret, Seals, SecretKind
 from closebell.domain.signature import SECRET_BYTES, Secret
-from closebell.errors import NotFound
 from closebell.store import endpoints, secrets
-
-__all__ = ["EndpointWithSecret", "Rotation", "rotate_secret"]
+from closebell.usecase import known_endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +38,9 @@ def rotate_secret(
     Errors: NotFound; InvalidInput; Conflict when too many would sign at once.
     """
     now = clock.now()
-    endpoint = endpoints.find_locked(connection, endpoint_id, now=now)
-    if endpoint is None:
-        raise NotFound(f"No endpoint has the id {endpoint_id}")
+    endpoint = known_endpoint.find_locked(connection, endpoint_id, now=now)
     kind = kind_to_rotate(rotation, endpoint.signature_styles)
-    secret = None if kind is SecretKind.ED25519 else _secret(rotation.secret, luck)
+    secret = None if kind is SecretKind.ED25519 else given_or_fresh_secret(rotation.secret, luck)
     old = retired(endpoint.secrets, kind, overlap_hours=rotation.overlap_hours, now=now)
     position = secrets.next_position(connection, endpoint_id)
     fresh = (
@@ -65,7 +61,11 @@ def fresh_key_pair(endpoint_id: str, *, position: int, vault: Seals, luck: Luck,
     return new_secrets.key_pair(key, endpoint_id=endpoint_id, position=position, vault=vault, now=now)
 
 
-def _secret(given: str | None, luck: Luck) -> Secret:
+def given_or_fresh_secret(given: str | None, luck: Luck) -> Secret:
+    """The secret that a receiver brought, or one that nobody had before.
+
+    Errors: InvalidInput, which never repeats what was given.
+    """
     return Secret.generate(luck.entropy(SECRET_BYTES)) if given is None else Secret.parse(given)
 
 

@@ -49,9 +49,10 @@ def announce(
     """Tell what `news_at` makes of the instant at which it is told, because of what `caller` did; the deliveries."""
     listeners = endpoints.listeners(connection, now=clock.now())
     head = events.lock_head(connection)
-    now = max(clock.now(), head.last_at)
-    news = [replace(one, traceparent=caller.traceparent) for one in news_at(now)]
-    return tell(connection, head, news, listeners, now=now, luck=luck)
+    now = clock.now()
+    told_at = max(now, head.last_at)
+    news = [replace(one, traceparent=caller.traceparent) for one in news_at(told_at)]
+    return tell(connection, head, news, listeners, told_at=told_at, now=now, luck=luck)
 
 
 def tell(
@@ -60,18 +61,22 @@ def tell(
     news: Sequence[News],
     listeners: Sequence[Endpoint],
     *,
+    told_at: datetime,
     now: datetime,
     luck: Luck,
     offer: LeaseOffer = LeaseOffer.NONE,
 ) -> list[NewDelivery]:
-    """Tell it all under the locked head of the feed; the deliveries that come of it."""
-    told = [_event(one, listeners, now, luck) for one in news]
+    """Tell it all under the locked head of the feed; the deliveries that come of it.
+
+    Units: `told_at` is never before the feed's last event; `now` is what the clock shows, which may have been set back.
+    """
+    told = [_event(one, listeners, told_at, luck) for one in news]
     sequences = events.append(connection, head, told)
     return deliveries.fan_out(connection, zip(sequences, told, strict=True), now=now, luck=luck, offer=offer)
 
 
-def _event(news: News, listeners: Sequence[Endpoint], now: datetime, luck: Luck) -> NewEvent:
-    event_id = object_id(at_s=int(now.timestamp()), entropy=luck.entropy(8))
+def _event(news: News, listeners: Sequence[Endpoint], told_at: datetime, luck: Luck) -> NewEvent:
+    event_id = object_id(at_s=int(told_at.timestamp()), entropy=luck.entropy(8))
     body = news.body(event_id)
     return NewEvent(
         event_id=event_id,
@@ -81,7 +86,7 @@ def _event(news: News, listeners: Sequence[Endpoint], now: datetime, luck: Luck)
         center_id=news.center_id,
         body=body,
         listeners=listening(listeners, news.event_type, news.center_id, body),
-        created_at=now,
+        created_at=told_at,
         guest_id=news.guest_id,
         traceparent=news.traceparent,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -28,6 +28,9 @@ DELIVERED: Final = "delivered"
 PENDING, HELD, EXHAUSTED = "pending", "held", "exhausted"
 STATES: Final = (PENDING, HELD, EXHAUSTED)
 _US_PER_S: Final = 1_000_000
+
+RoleOfProcess = Literal["all", "api", "dispatch"]
+"""What the process is there for, as the setting `role` says."""
 
 
 class Watched(Protocol):
@@ -55,15 +58,16 @@ class Watched(Protocol):
 class Metrics:
     """The counters of one application; several in one process do not disturb each other.
 
-    Shape: one that does not deliver (`delivers`) shows nothing of deliveries.
+    Shape: in the role `api` it shows nothing of deliveries.
     """
 
-    def __init__(self, *, delivers: bool = True) -> None:
+    def __init__(self, *, role: RoleOfProcess = "all") -> None:
         self.registry = CollectorRegistry()
-        self.delivers = delivers
+        self.delivers = delivers = role != "api"
         ProcessCollector(registry=self.registry)
-        build = Gauge("closebell_build_info", "1; tells the version.", ("version",), registry=self.registry)
-        build.labels(importlib.metadata.version("closebell")).set(1)
+        says = "1; tells the version, and the role of the process."
+        build = Gauge("closebell_build_info", says, ("version", "role"), registry=self.registry)
+        build.labels(importlib.metadata.version("closebell"), role).set(1)
         self._answering = Answering(self.registry)
         self._writing = Writing(self.registry)
         self._delivering = Delivering(self.registry if delivers else None)

@@ -13,10 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from closebell.api.metrics.histogram import Histogram
 
 LATENCY_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-RECEIVED_BOUNDS_S: Final = (
-    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-    *(60, 300, 900, 3_600, 21_600, 86_400, 259_200),
-)
+RECEIVED_BOUNDS_S: Final = (*LATENCY_BOUNDS_S, 60, 300, 900, 3_600, 21_600, 86_400, 259_200)
 """From a millisecond to the three days that retries may take."""
 BATCH_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
 

@@ -88,6 +88,7 @@ endpoints = Table(
     Column("recovers_when_enabled", Boolean, nullable=False, server_default=false()),
     Column("enabled_at", Instant, nullable=True),
     Column("failing_since", Instant, nullable=True),
+    Column("failed_at", Instant, nullable=True),
     Column("header_names", Text, nullable=False, server_default=text("'[]'")),
     Column("sealed_headers", Text, nullable=False, server_default=EMPTY),
     text_column("authorization_scheme", 10, server_default=EMPTY),
@@ -130,12 +131,14 @@ endpoint_failures = Table(
     Column("mail_attempts", Integer, nullable=False),
     Column("mailed_at", Instant, nullable=True),
     text_column("mail_error", 500),
+    text_column("mail_refused", 500),
     CheckConstraint("mail_due_at IS NULL OR mailed_at IS NULL", name="mailed_or_due"),
     Index("ix_endpoint_failures_endpoint_id_at", "endpoint_id", "at"),
     Index("ix_endpoint_failures_mail_due_at", "mail_due_at", **only_where("mail_due_at IS NOT NULL")),
 )
 """The failure log: each time an endpoint was deactivated because of what its receiver answered, and who was mailed.
-`mail_to` are those who are still to be mailed after others were, empty for everybody."""
+`mail_to` are those who are still to be mailed after others were, empty for everybody; `mail_refused` names those whom
+no try reaches any more, and why."""
 
 recoveries = Table(
     "recoveries",
