@@ -102,6 +102,8 @@ async def _measure(stage: Stage, plan: Plan, done: Callable[[str], None]) -> lis
     done(sending[0].name)
     growth = await measure_growth(stage, plan)
     done(growth[0].name)
-    fairness = await measure_fairness(stage, plan)
+    # Meanwhile nobody closed anything, and the server lets go of connections that are idle for long.
+    async with calling(stage.server, CALLERS) as stage.crowd:
+        fairness = await measure_fairness(stage, plan)
     done(fairness[0].name)
     return [closing, *told, *sending[:2], *growth[:-1], *latency, *fairness, *sending[2:], growth[-1]]
