@@ -86,7 +86,7 @@ FULL: Final = Plan(
     history=1_000_000,
     reads=500,
 )
-"""About ten minutes for both engines."""
+"""About nine minutes for both engines."""
 
 QUICK: Final = Plan(
     closing_rounds=3,
