@@ -62,18 +62,6 @@ def taken_numbers(connection: Connection, numbers: Iterable[str]) -> set[str]:
     return set(connection.execute(statement, {"ids": listed(numbers)}).scalars())
 
 
-def find_points(connection: Connection, guest_id: str, program_id: str) -> Account | None:
-    """The guest's points in a programme, not locked."""
-    row = connection.execute(
-        select(tables.accounts).where(
-            _accounts.kind == AccountKind.LOYALTY_POINTS,
-            _accounts.guest_id == guest_id,
-            _accounts.program_id == program_id,
-        )
-    ).one_or_none()
-    return None if row is None else _account(row)
-
-
 def of_guest(connection: Connection, guest_id: str, kinds: Iterable[AccountKind] = AccountKind) -> list[Account]:
     """What a guest holds of these kinds, in the order of their ids."""
     rows = connection.execute(

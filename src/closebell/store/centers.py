@@ -56,15 +56,6 @@ def insert_one(connection: Connection, centre: Centre, *, first_receipt_number: 
     connection.execute(insert(tables.receipt_counters), {"center_id": centre.id, "next_number": first_receipt_number})
 
 
-def define_stub(connection: Connection, centre: Centre, *, first_receipt_number: int) -> None:
-    """Give a centre that was only referred to so far what it really is; its currency stays."""
-    connection.execute(
-        update(tables.centers)
-        .where(tables.centers.c.id == centre.id)
-        .values(**columns_of(centre), first_receipt_number=first_receipt_number, is_stub=False)
-    )
-
-
 def columns_of(centre: Centre) -> dict[str, Any]:
     """What is stored of a centre, its id and its numbering aside."""
     return {
@@ -91,18 +82,6 @@ def next_receipt_number(connection: Connection, center_id: str) -> int:
         select(tables.receipt_counters.c.next_number).where(tables.receipt_counters.c.center_id == center_id)
     ).scalar_one()
     return number
-
-
-def start_receipts_at(connection: Connection, center_id: str, number: int) -> None:
-    """Begin a centre's receipts at this number; only sound while it has issued none."""
-    connection.execute(
-        update(tables.receipt_counters)
-        .where(tables.receipt_counters.c.center_id == center_id)
-        .values(next_number=number)
-    )
-    connection.execute(
-        update(tables.centers).where(tables.centers.c.id == center_id).values(first_receipt_number=number)
-    )
 
 
 _counters = tables.receipt_counters.c
