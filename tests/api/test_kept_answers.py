@@ -15,6 +15,7 @@ from calling import KEY, Reply, Site, asgi, running
 from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.front_door import Api, handle
 from closebell.api.kept_answers import KEPT_BYTES_MAX, UNDER_WAY_FOR
+from closebell.api.limits import KeyLimit
 from closebell.api.routing import Doc, Operation
 from closebell.config import Settings
 from closebell.domain.caller import Role
@@ -245,6 +246,47 @@ async def test_of_an_answer_that_is_too_large_it_is_kept_that_it_was_given(bench
     assert again.status == 409
     assert "was carried out at 2026-01-05T12:00:00Z with status 200; its answer is not kept" in again.error["message"]
     assert await bench.things() == 1
+
+
+async def test_whoever_uses_too_many_keys_gets_no_new_ones_and_keeps_those_they_have(bench: Bench) -> None:
+    bench.site.alter(key_limit=KeyLimit(keys_max=2, monotonic_s=lambda: 0.0))
+    database, clock = bench.site.service.database, bench.site.clock
+    other = await database.write(create_key, "other", grant=Grant(role=Role.CASHIER), clock=clock, luck=LUCK)
+    first, second = await bench.post("k1"), await bench.post("k2")
+    before = await bench.rows()
+    refused = await bench.post("k3")
+    assert (refused.status, refused.error["code"], refused.error["message"]) == (429, 429, "Too many requests.")
+    assert refused.error["InternalMessage"].startswith("More than 2 new Idempotency-Keys were used")
+    assert refused.headers["retry-after"] == str(int(KEPT_FOR.total_seconds()) // 2)
+    assert await bench.rows() == before
+    assert same(first, await bench.post("k1"))
+    assert same(second, await bench.post("k2"))
+    assert (await bench.post(None)).status == 201
+    assert (await bench.post("k3", by=other.key)).status == 201
+
+
+async def test_without_room_for_its_answer_a_call_is_still_carried_out_once(bench: Bench) -> None:
+    bench.site.alter(key_limit=KeyLimit(bytes_max=1, monotonic_s=lambda: 0.0))
+    first = await bench.post("k1")
+    assert same(first, await bench.post("k1"))
+    assert (await bench.post("k2")).status == 201
+    again = await bench.post("k2")
+    assert (again.status, again.error["code"]) == (409, 409)
+    assert "with status 201; its answer is not kept" in again.error["message"]
+    assert await bench.things() == 2
+    kept = (await bench.rows())["kept_answers"]
+    assert [len(body) for *_, body, _created_at in kept] == [len(first.body), 0]
+
+
+async def test_room_is_used_up_by_refusals_and_by_what_is_kept_after_the_fact_too(bench: Bench) -> None:
+    async def answer(_request: ApiRequest) -> Answer:
+        return Answer.of({"error": None})
+
+    for handler, refuse, status in ((bench.add, "not today", 409), (answer, "", 200)):
+        bench.site.alter(key_limit=KeyLimit(bytes_max=1, monotonic_s=lambda: 0.0))
+        bench.handler, bench.refuse = handler, refuse
+        assert [(await bench.post(f"{status} {n}".replace(" ", "-"))).status for n in range(2)] == [status, status]
+        assert "its answer is not kept" in (await bench.post(f"{status}-1")).error["message"]
 
 
 async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(bench: Bench) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from calling import Site
-from closebell.api.limits import RateLimit
+from closebell.api.limits import KeyLimit, RateLimit
 from closebell.config import Settings
 from closebell.errors import TooOften
+from closebell.store.kept_answers import KEPT_FOR
 from closebell.testing import a_paid_invoice, guid_of
 
 CLOSE = f"/v1/invoices/{guid_of('invoice 1')}/close"
@@ -89,3 +90,46 @@ def test_a_burst_is_a_minutes_worth_and_no_more() -> None:
     with pytest.raises(TooOften) as refused:
         limit.take()
     assert refused.value.retry_after_s == 12
+
+
+DAY_S = KEPT_FOR.total_seconds()
+
+
+def test_new_keys_come_back_evenly_within_the_time_that_answers_are_kept() -> None:
+    watch = Watch()
+    limit = KeyLimit(keys_max=4, monotonic_s=watch)
+    for _ in range(4):
+        limit.begin("till")
+    with pytest.raises(TooOften, match="More than 4 new Idempotency-Keys were used") as refused:
+        limit.begin("till")
+    assert refused.value.retry_after_s == DAY_S / 4
+    limit.begin("another caller")
+    watch.now_s += DAY_S / 4
+    limit.begin("till")
+    with pytest.raises(TooOften):
+        limit.begin("till")
+
+
+def test_room_for_answers_is_used_up_by_what_is_kept_and_comes_back() -> None:
+    watch = Watch()
+    limit = KeyLimit(bytes_max=100, monotonic_s=watch)
+    limit.keep("till", 99)
+    assert limit.has_room("till")
+    limit.keep("till", 51)
+    assert not limit.has_room("till")
+    assert limit.has_room("another caller")
+    watch.now_s += DAY_S / 2
+    assert not limit.has_room("till")
+    watch.now_s += 1
+    assert limit.has_room("till")
+
+
+def test_whoever_used_a_key_last_is_remembered() -> None:
+    limit = KeyLimit(keys_max=1, callers_max=2, monotonic_s=Watch())
+    for caller in ("first", "second"):
+        limit.begin(caller)
+    assert limit.has_room("first")
+    limit.begin("third")
+    with pytest.raises(TooOften):
+        limit.begin("first")
+    limit.begin("second")

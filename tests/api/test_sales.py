@@ -285,8 +285,8 @@ def wrong(path: str, name: str, *rows: tuple[Any, str]) -> Iterable[Any]:
                 [{"custom_amount": {"price": 5}, "expiry": {"date": "2026-01-07", "days": 1}}],
                 "gift_cards[0].expiry.date: is 2026-01-07, and expiry.days says 2026-01-06",
             ),
-            ([{"custom_amount": {"price": 5}, "code": "x" * 41}], "gift_cards[0].code: 'xxx"),
-            ([{"custom_amount": {"price": 5}, "code": "a\nb"}], r"gift_cards[0].code: 'a\nb' is no card number"),
+            ([{"custom_amount": {"price": 5}, "code": "x" * 41}], "gift_cards[0].code: is no card number"),
+            ([{"custom_amount": {"price": 5}, "code": "a\nb"}], "gift_cards[0].code: is no card number"),
         ),
     ],
 )

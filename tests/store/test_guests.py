@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from closebell.store.database import open_database
 from closebell.store.guests import GuestSearch
 from closebell.store.unit import Database
 from closebell.testing import NOON, a_centre, guid_of, put_centre, snapshot
+from planning import plans, scanned
 
 HERE, THERE = a_centre(), a_centre("Side Street")
 LATER = NOON + timedelta(hours=1)
@@ -177,35 +178,86 @@ PLANS = [
 ]
 
 
+def _plans(connection: Connection, wanted: GuestSearch) -> list[str]:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    return plans(connection, partial(guests.search, wanted=wanted, offset=0, limit=10))
+
+
 @pytest.mark.parametrize("wanted", PLANS, ids=range(len(PLANS)))
 async def test_nothing_is_read_through_to_find_a_guest(database: Database, wanted: GuestSearch) -> None:
     await database.write(_put, *(a_record(f"Ada{number} Guest") for number in range(50)))
+    told = await database.read(_plans, wanted)
+    assert not [plan for plan in told if scanned(plan) & {"guests", "guest_terms"}], told
+    counted, (page, *_) = told[: len(wanted.terms)], told[len(wanted.terms) :]
+    assert all("<" in plan for plan in counted), "a beginning is a stretch of the index, and no filter over a field"
+    if not wanted.terms:
+        assert "ix_guests_center_id" in page
+        assert "SORT" not in page.upper().replace("SORTED", ""), "the index has the order in which they are shown"
+    elif database.engine_name == "sqlite":
+        looked_up = len(wanted.terms) - 1
+        assert page.count("ix_guest_terms_guest_id") == looked_up, "one beginning leads, however common the others"
 
-    def plan(connection: Connection) -> str:
-        on_sqlite = connection.dialect.name == "sqlite"
-        compiled = guests._matching(wanted).order_by(tables.guests.c.id).limit(10).compile(connection)
-        given = compiled.construct_params({"ids": sorted(wanted.center_ids or ())})
-        values = [given[name] for name in compiled.positiontup or ()]
-        if on_sqlite:
-            values = [json.dumps(value) if isinstance(value, list) else value for value in values]
-        else:
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        explain = "EXPLAIN QUERY PLAN" if on_sqlite else "EXPLAIN"
-        return "\n".join(row[-1] for row in connection.exec_driver_sql(f"{explain} {compiled}", tuple(values)))
 
-    told = await database.read(plan)
-    scans = [line for line in told.splitlines() if line.strip().startswith(("SCAN guest", "->  Seq Scan", "Seq Scan"))]
-    assert not scans, told
-    if wanted.terms:
-        assert "guest_terms" in told
-        assert "term" in told
-        assert "<" in told, "the beginning is a stretch of the index, and no filter over a field"
-        if database.engine_name == "sqlite":
-            looked_up = len(wanted.terms) - 1
-            assert told.count("ix_guest_terms_guest_id") == looked_up, "one beginning leads, however common the others"
-    else:
-        assert "ix_guests_center_id" in told
-        assert "SORT" not in told.upper().replace("SORTED", ""), "the index has the order in which they are shown"
+COMMON = [
+    by(email="a"),
+    by(phone="1206"),
+    by(centers=frozenset({HERE.id}), email="a"),
+    by(centers=frozenset({HERE.id}), email="a", first_name="a"),
+]
+MANY = guests.LOOKED_UP + 1
+
+
+def _many(connection: Connection) -> None:
+    """More guests of one centre than are looked up, who all begin alike."""
+    put_centre(connection, HERE)
+    entries = [
+        replace(
+            a_record(f"Ada {number}").entry, email=f"ada{number}@guests.example", mobile_phone=f"+1 206-555-{number:04}"
+        )
+        for number in range(MANY)
+    ]
+    directory.insert_guests(connection, entries, is_stub=False)
+    guests.index_guests(connection, entries)
+
+
+@pytest.mark.parametrize("wanted", COMMON, ids=range(len(COMMON)))
+async def test_a_beginning_that_everybody_has_is_no_reason_to_look_everybody_up(
+    database: Database, wanted: GuestSearch
+) -> None:
+    await database.write(_many)
+    if database.engine_name == "sqlite":
+        page = (await database.read(_plans, wanted))[len(wanted.terms) + 1]
+        assert "TEMP B-TREE" not in page, "the guests are gone through in the order in which they are shown"
+        assert "LIST SUBQUERY" not in page, "and nobody is looked up who is not shown"
+    found, total = await database.read(guests.search, wanted, offset=20, limit=10)
+    assert [record.entry.id for record in found] == sorted(guid_of(f"Ada {number}") for number in range(MANY))[20:30]
+    assert total == MANY
+
+
+async def test_whichever_beginning_leads_the_same_guests_are_found(database: Database) -> None:
+    numbers = ("+91 9885117036", "98 8", "", "+9 9")
+    people = [
+        a_record(f"{name} {last}{place}", email=f"{name}@x.example", code=name, mobile_phone=number, centre=centre)
+        for name, last in (("Ada", "O'Neil"), ("Adam", "Berg"), ("Bo", "Oda"))
+        for place, (number, centre) in enumerate(zip(numbers, (HERE.id, THERE.id, None, HERE.id), strict=True))
+    ]
+    await database.write(_put, *people)
+
+    def ids(connection: Connection, wanted: GuestSearch, leader: guests.Term | None) -> list[str]:
+        given = {"ids": sorted(wanted.center_ids or ())}
+        return sorted(row.id for row in connection.execute(guests._matching(wanted, leader), given))
+
+    for centers in (None, frozenset({HERE.id}), frozenset({HERE.id, THERE.id})):
+        for beginnings in (
+            {"phone": "9"},
+            {"first_name": "ad", "phone": "98"},
+            {"email": "a", "code": "ada", "last_name": "o"},
+        ):
+            wanted = by(centers=centers, **beginnings)
+            found = [await database.read(ids, wanted, leader) for leader in (None, *wanted.terms)]
+            assert found[0]
+            assert all(one == found[0] for one in found)
 
 
 async def test_guests_of_an_older_database_are_found_too(database_url: str) -> None:

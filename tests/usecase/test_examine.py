@@ -125,6 +125,13 @@ async def test_an_altered_invoice_is_named(database: Database, statement: str) -
         ("DELETE FROM deliveries WHERE sequence = 2", "event 2 was to go to 1 endpoints and has 0 deliveries"),
         ("UPDATE deliveries SET attempts = 1 WHERE sequence = 2", "was attempted 1 times and has 0 attempts on record"),
         ("UPDATE accounts SET balance = 99", "has a balance of 99, and its entries come to 100"),
+        (
+            (
+                "INSERT INTO account_entries (account_id, number, reason, amount, balance, created_at) "
+                "SELECT account_id, 2, reason, 9223372036854775807, balance, created_at FROM account_entries"
+            ),
+            "has a balance of 100, and its entries come to 9",
+        ),
         ("UPDATE receipt_counters SET next_number = next_number + 1", "has given receipts 1 to 5 and has 4 of them"),
         ("UPDATE invoices SET closed_at = closed_at - 1 WHERE receipt_sequence = 3", "3 was closed before the one"),
         (

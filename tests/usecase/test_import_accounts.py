@@ -126,13 +126,13 @@ async def test_twice_in_one_import(database: Database) -> None:
     [
         ("accounts", 0, {"balance": 90}, "balance is 80.50 and would become 90.00"),
         ("accounts", 0, {"value": 80.5}, "value is 100.00 and would become 80.50"),
-        ("accounts", 0, {"number": "GC-2"}, "number is GC-1 and would become GC-2"),
+        ("accounts", 0, {"number": "GC-2"}, "number would become another"),
         ("accounts", 0, {"guest_id": None}, f"guest_id is {ADA} and would become none"),
         ("accounts", 0, {"expires_on": "2031-12-31"}, "expires_on is 2030-12-31 and would become 2031-12-31"),
         ("accounts", 0, {"kind": "prepaid_card"}, "kind is gift_card and would become prepaid_card"),
         ("accounts", 2, {"balance": 1300}, "value is 1200 and would become 1300"),
-        ("saved_cards", 0, {"token": "tok2"}, "token is a token and would become a token"),
-        ("saved_cards", 0, {"name": "Ada"}, "name is none and would become Ada"),
+        ("saved_cards", 0, {"token": "tok2"}, "token would become another"),
+        ("saved_cards", 0, {"name": "Ada"}, "name would become another"),
         ("group_invoices", 0, {"host_id": GRACE}, f"host_id is {ADA} and would become {GRACE}"),
     ],
 )
@@ -146,8 +146,8 @@ async def test_what_contradicts_what_was_brought(
 @pytest.mark.parametrize(
     ("index", "changes", "reason"),
     [
-        (0, {}, f"number GC-1 is account {GIFT}'s already"),
-        (1, {"number": "GC-1"}, f"number GC-1 is account {GIFT}'s already"),
+        (0, {}, f"number is account {GIFT}'s already"),
+        (1, {"number": "GC-1"}, f"number is account {GIFT}'s already"),
         (2, {}, f"guest {ADA} has points in programme {PETALS} already: account {POINTS}"),
     ],
 )

@@ -228,7 +228,7 @@ async def test_cards_for_any_amount_bring_their_own_number_or_get_one(database: 
 async def test_no_card_is_sold_under_a_number_with_which_nobody_could_pay(database: Database, code: str) -> None:
     await database.write(open_shop)
     before = await database.read(snapshot)
-    with pytest.raises(InvalidInput, match=r"gift_cards\[0\].code: .* is no card number"):
+    with pytest.raises(InvalidInput, match=r"gift_cards\[0\].code: is no card number"):
         await database.write(_sell, CustomCards((CustomCard(price=Decimal(5), code=code),)))
     assert await database.read(snapshot) == before
 

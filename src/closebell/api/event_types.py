@@ -36,8 +36,9 @@ class EventType:
         """The JSON Schema of the whole envelope."""
         schema = standing_alone(self.envelope)
         fixed = {"event_schema": "v1", "event_resource": self.resource, "event_type": self.name}
-        consts = {name: {"const": value} for name, value in fixed.items()}
-        return {**schema, "title": self.name, "properties": {**schema["properties"], **consts}}
+        told = schema["properties"]
+        consts = {name: {"const": value, "description": told[name]["description"]} for name, value in fixed.items()}
+        return {**schema, "title": self.name, "properties": {**told, **consts}}
 
 
 EVENT_TYPES: Final = (

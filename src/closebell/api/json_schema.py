@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+
+from closebell.api.glossary.describing import described
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 """The version of JSON Schema that these are written in."""
@@ -23,9 +26,14 @@ def exact(schema: Any) -> Any:
             return schema
 
 
+def schemas_of(types: Sequence[Any], *, ref_template: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The schema of each type, and the components that they refer to, whose properties say what they are."""
+    schemas, components = msgspec.json.schema_components(types, ref_template=ref_template)
+    return tuple(schemas), described(exact(components), types)
+
+
 def standing_alone(type_: Any) -> dict[str, Any]:
     """The schema of one type, which refers to nothing outside itself."""
-    (schema,), components = msgspec.json.schema_components([type_], ref_template="#/$defs/{name}")
-    name = schema["$ref"].rpartition("/")[2]
-    whole = components.pop(name)
-    return {"$schema": DIALECT, **exact(whole), "$defs": exact(components)}
+    (schema,), components = schemas_of([type_], ref_template="#/$defs/{name}")
+    whole = components.pop(schema["$ref"].rpartition("/")[2])
+    return {"$schema": DIALECT, **whole, "$defs": components}

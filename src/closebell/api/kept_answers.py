@@ -88,11 +88,15 @@ class CallsUnderWay:
 
 @dataclass(slots=True, kw_only=True)
 class Errand:
-    """A call with a key while it is being answered; `is_kept` once its answer is on record."""
+    """A call with a key while it is being answered.
+
+    Shape: `has_room` is whether the answer itself may be kept; `is_kept` is set once what is kept of it is on record.
+    """
 
     call: Call
     doc: Doc
     body: bytes = field(repr=False)
+    has_room: bool = True
     is_kept: bool = False
 
     async def write(self, service: Service, work: Callable[[Connection], Answer]) -> Answer:
@@ -111,8 +115,8 @@ class Errand:
         """What is kept of an answer: nothing of a secret, and no more than there is room for."""
         told = ((_MEDIA_TYPE, answer.media_type), *answer.headers)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in told)
-        is_short = len(answer.body) <= KEPT_BYTES_MAX
-        body = answer.body if is_short and not self.doc.shows_secret else b""
+        fits = self.has_room and len(answer.body) <= KEPT_BYTES_MAX
+        body = answer.body if fits and not self.doc.shows_secret else b""
         return KeptAnswer(status=int(answer.status), headers=headers, body=body)
 
 
@@ -121,8 +125,8 @@ async def answer_once(
 ) -> Answer:
     """The answer to a request that carries this key: the one that was given before, or the handler's.
 
-    Errors: Conflict when the key was used for another request, or when the answer to this one is not kept; those of
-            the handler that are not final.
+    Errors: Conflict when the key was used for another request, or when the answer to this one is not kept; TooOften
+            when the caller uses too many new keys; those of the handler that are not final.
     """
     service = request.service
     body = await request.payload(bytes_max=service.import_bytes_max if doc.takes_bulk else None)
@@ -132,12 +136,17 @@ async def answer_once(
     async with service.calls_under_way.alone(call):
         now = service.clock.now()
         kept = await service.database.read(kept_answers.find, call, now=now)
+        if kept is None:
+            service.key_limit.begin(call.caller_id)
+            errand.has_room = service.key_limit.has_room(call.caller_id)
         if kept is None and doc.has_steps:
             kept = await service.database.write(begin, call, now=now)
         if kept is not None:
             return _again(kept, errand, service, now)
         request.scope["closebell_errand"] = errand  # type: ignore[typeddict-unknown-key]  # read by ApiRequest.errand
-        return await _carried_out(request, errand, handler)
+        answer = await _carried_out(request, errand, handler)
+        service.key_limit.keep(call.caller_id, len(errand.form(answer).body))
+        return answer
 
 
 async def _carried_out(
@@ -181,7 +190,8 @@ def _again(kept: Kept, errand: Errand, service: Service, now: datetime) -> Answe
     if not kept.answer.body:
         raise Conflict(
             f"{HEADER}: the request was carried out at {kept.begun_at:%Y-%m-%dT%H:%M:%SZ} with status "
-            f"{kept.answer.status}; its answer is not kept, because it shows a secret once or is too large"
+            f"{kept.answer.status}; its answer is not kept, because it shows a secret once, is too large, or there was "
+            "no room for it"
         )
     return _answer(kept.answer)
 

@@ -11,7 +11,7 @@ import msgspec
 from closebell.api import kept_answers
 from closebell.api.event_types import EVENT_TYPES, EventType
 from closebell.api.examples import sample as examples
-from closebell.api.json_schema import exact
+from closebell.api.json_schema import schemas_of
 from closebell.api.problems import ErrorShape
 from closebell.api.routing import Doc
 from closebell.domain.document import encode
@@ -37,7 +37,7 @@ _SAID: Final = {
     409: "A rule of the contract says no, or the request contradicts what is stored.",
     413: "The body, or the batch, is over its limit.",
     422: "More was asked for than a page holds.",
-    429: "More calls, or wrong passwords, than are allowed in a while. Retry-After says when to try again.",
+    429: "More calls, new keys or wrong passwords than are allowed in a while. Retry-After says when to try again.",
     500: "Something unforeseen; InternalMessage refers to the log.",
     503: "The database cannot be used just now; InternalMessage says what was changed, usually nothing. "
     "Retry-After says when to try again.",
@@ -233,12 +233,11 @@ def _schemas(docs: Sequence[Doc]) -> tuple[dict[Any, Any], dict[str, Any]]:
             ]
         )
     )
-    found, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    found, components = schemas_of(types, ref_template=_REFERENCE)
     answers = {doc.answer.__name__: doc.answer for doc in docs if doc.answer}
-    whole = {name: exact(schema) for name, schema in components.items()}
-    for name in answers.keys() & whole.keys():
-        whole[name]["required"] = _always_sent(answers[name])
-    return dict(zip(types, found, strict=True)), whole
+    for name in answers.keys() & components.keys():
+        components[name]["required"] = _always_sent(answers[name])
+    return dict(zip(types, found, strict=True)), components
 
 
 def _always_sent(answer: Any) -> list[str]:

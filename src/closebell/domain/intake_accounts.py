@@ -132,7 +132,7 @@ def card_number(said: str, field: str) -> str:
     Errors: InvalidInput naming the field.
     """
     if not _CARD_NUMBER.fullmatch(said):
-        problem = f"{said!r:.60} is no card number; write up to {CARD_NUMBER_LENGTH} visible characters, but no slash"
+        problem = f"is no card number; write up to {CARD_NUMBER_LENGTH} visible characters, but no slash"
         raise InvalidInput(field, problem)
     return said
 

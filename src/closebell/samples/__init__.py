@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from importlib.resources import files
+from typing import Final
+
+SALON_ZONE: Final = "America/Los_Angeles"
+"""Where the salons' invoices are: the westernmost centre, so that their day is over or has begun at every other."""
+SALON_DAY: Final = date(2022, 3, 11)
+"""The day of the salons' invoices as they are stored, but for one of the day before."""
+_THOSE_DAYS: Final = re.compile(rb"2022-03-1[01]")
 
 
 def invoice_closed() -> bytes:
@@ -14,6 +23,10 @@ def invoice_closed() -> bytes:
     return files(__name__).joinpath("invoice_closed.json").read_bytes()
 
 
-def salon() -> bytes:
-    """An import of three centres and all they need to sell, with invoices in every state."""
-    return files(__name__).joinpath("salon.json").read_bytes()
+def salon(*, today: date = SALON_DAY) -> bytes:
+    """An import of three centres and all they need to sell, with invoices of `today` in every state."""
+
+    def moved(found: re.Match[bytes]) -> bytes:
+        return f"{date.fromisoformat(found[0].decode()) + (today - SALON_DAY)}".encode()
+
+    return _THOSE_DAYS.sub(moved, files(__name__).joinpath("salon.json").read_bytes())

@@ -16,6 +16,7 @@ from closebell.domain import intake_accounts
 from closebell.domain.account import Account, AccountKind, AccountState
 from closebell.domain.intake_accounts import ITEM_TYPES, GroupEntry, SavedCard
 from closebell.domain.intake_catalogue_shapes import AccountShape, GroupInvoiceShape, SavedCardShape
+from closebell.domain.intake_difference import change
 from closebell.domain.intake_reading import Record, Records
 from closebell.domain.intake_report import Kind, ReportRow, Result
 from closebell.domain.invoice import ItemType
@@ -109,7 +110,7 @@ class _Accounts:
 
     def _must_be_free(self, said: Account) -> None:
         if said.number in self._numbers:
-            raise Conflict(f"number {said.number} is account {self._numbers[said.number]}'s already")
+            raise Conflict(f"number is account {self._numbers[said.number]}'s already")
         held = self._points.get((said.guest_id, said.program_id)) if said.kind is AccountKind.LOYALTY_POINTS else None
         if held is not None:
             raise Conflict(f"guest {said.guest_id} has points in programme {said.program_id} already: account {held}")
@@ -187,18 +188,14 @@ def _must_be_same(was: Account | E, now: Account | E) -> None:
         before, after = getattr(was, one.name), getattr(now, one.name)
         if before != after:
             shown = _shown(one.name, before, was), _shown(one.name, after, now)
-            raise Conflict(f"already exists and differs: {one.name} is {shown[0]} and would become {shown[1]}")
+            raise Conflict(f"already exists and differs: {change(one.name, *shown)}")
 
 
-def _shown(name: str, value: Any, owner: Account | E) -> str:
-    if value is None or value == "":
-        return "none"
-    if name == "token":
-        return "a token"
+def _shown(name: str, value: Any, owner: Account | E) -> Any:
     currency = getattr(owner, "currency", None)
     if isinstance(currency, Currency) and name in {"value", "balance"}:
         return currency.digits(value)
-    return value.code if isinstance(value, Currency) else f"{value!s:.60}"
+    return value.code if isinstance(value, Currency) else value
 
 
 def _must_be_known(name: str, said: str | None, known: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from closebell.domain import intake
 from closebell.domain.center_book import CenterBook
 from closebell.domain.intake_definitions import EMPLOYEE_SETTINGS, EmployeeDefinition, implied_center
+from closebell.domain.intake_difference import change
 from closebell.domain.intake_report import Kind, ReportRow, Result
 from closebell.domain.invoice import Invoice, Tender
 from closebell.domain.people import CatalogItem, CustomPayment, Employee, GuestEntry, named
@@ -40,7 +41,7 @@ class Register(Generic[P]):
     def define(self, value: P, said: Mapping[str, Any]) -> Decision:
         """Take a definition; `said` are the settings in it.
 
-        Errors: Conflict naming the first field it contradicts, with both values.
+        Errors: Conflict naming the first field it contradicts.
         """
         kept = self.known.get(value.id)
         if kept is None or kept.is_stub:
@@ -170,4 +171,4 @@ def _must_agree(was: P, now: P, *, but: AbstractSet[str]) -> None:
     for one in fields(was):
         before, after = getattr(was, one.name), getattr(now, one.name)
         if before != after and one.name not in but:
-            raise Conflict(f"{one.name} is {before!r} and would become {after!r}, but it was defined before")
+            raise Conflict(f"{change(one.name, before, after)}, but it was defined before")

@@ -1,0 +1,65 @@
+"""Words that mean the same wherever they stand, unless a shape gives them a meaning of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORDS: Final = {
+    # what nearly every answer has
+    "error": "Null: it succeeded.",
+    "success": "True: it succeeded. False in the body of an error.",
+    "page_info": "Which page this is, and how many things there are in all.",
+    "PageInfo.total": "How many things there are in all, at the moment of the page.",
+    "page": "Number of the page, from 1.",
+    "size": "Things on a page.",
+    "ErrorBody.error": "What went wrong.",
+    "FailureBody.error": "What went wrong.",
+    "NotAppliedBody.error": "What went wrong.",
+    "TextCodeBody.error": "What went wrong.",
+    "CloseResult.error": "What keeps this invoice from closing; null when it is closed.",
+    "ErrorBody.code": "The contract's number of the error, which is no HTTP status.",
+    "FailureBody.code": "The contract's number of the error, which is no HTTP status.",
+    "NotAppliedBody.code": "The contract's number of the error, which is no HTTP status.",
+    "TextCodeBody.code": "The contract's number of the error, which is no HTTP status.",
+    "ErrorDetail.code": "The contract's number of the error, which is no HTTP status.",
+    "TextCodeDetail.code": "The contract's number of the error as a text.",
+    "StatusCode": "The same as `code`, always as a number.",
+    "message": "Fixed text to compare, or the field that is wrong and what would be right.",
+    "Message": "The same as `message`.",
+    "InternalMessage": "What exactly is wrong and how much, for a person to read.",
+    # identifiers
+    "id": "The GUID by which it is known.",
+    "name": "What it is called.",
+    "code": "The short code that the business calls it by; empty without one.",
+    "center_id": "GUID of the centre.",
+    "center_ids": "GUIDs of the centres that it is bound to; none is every centre.",
+    "center_name": "Name of the centre; null or empty without one.",
+    "guest_id": "GUID of the guest.",
+    "employee_id": "GUID of the employee.",
+    "invoice_id": "GUID of the invoice.",
+    "invoice_item_id": "GUID of the line of the invoice.",
+    "transaction_id": "GUID of the payment.",
+    "created_by_id": "GUID of the employee who makes it, or null.",
+    "updated_by_id": "GUID of the employee who changes it; checked or taken, and not kept.",
+    "organization_id": "GUID of the organisation, or null.",
+    "item_id": "GUID of the item of the catalogue, or null.",
+    "service_id": "GUID of the service in the catalogue, or null.",
+    "program_id": "GUID of the loyalty programme.",
+    "cash_register_id": "GUID of the cash register that the money is in, or null.",
+    # money and time
+    "currency_code": "ISO 4217 code of the currency of all amounts beside it.",
+    "currency_id": "The contract's number of the currency; 0 where there is none.",
+    "created_at": "When it was made: an instant in UTC.",
+    "finished_at": "When it was over, in UTC; null until then.",
+    "tax": "Tax, in major units.",
+    "quantity": "How many units, as an exact decimal.",
+    "notes": "A note for people.",
+    # people
+    "first_name": "First name.",
+    "last_name": "Last name.",
+    "gender": "-1 not said, 0 female, 1 male; up to 4 as the contract has it.",
+    "email": "E-mail address; empty without one.",
+    "phone": "Phone number as one text.",
+    "city": "City.",
+    "role": "What its holder may do: `reader`, `cashier` or `admin`.",
+}
