@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from closebell.api.close_desk import CloseDesk
 from closebell.clock import SystemLuck
 from closebell.dispatch.address import AddressBook, SystemResolver
+from closebell.dispatch.claiming import survey
 from closebell.dispatch.loop import Dispatcher
 from closebell.dispatch.sender import Sender, Sends
 from closebell.dispatch.slots import Slots
@@ -30,7 +31,7 @@ AWAITED_S = 30
 
 
 class Watched:
-    """A database whose every write can be waited for."""
+    """A database whose every write, and every survey of the queue, can be waited for."""
 
     def __init__(self, inner: Database) -> None:
         self.inner = inner
@@ -51,7 +52,11 @@ class Watched:
             self.written.notify()
 
     async def read(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self.inner.read(unit, *args, **kwargs)
+        try:
+            return await self.inner.read(unit, *args, **kwargs)
+        finally:
+            if unit is survey:
+                self.written.notify()
 
     async def listen(self, heard: Callable[[], None]) -> None:
         await self.inner.listen(heard)

@@ -244,17 +244,40 @@ async def test_a_rate_holds_for_what_a_close_hands_over(works: Works) -> None:
         dispatcher = await works.start(works.dispatcher())
         await works.until(lambda: _offered(dispatcher, endpoint_id))
         offer = dispatcher.offer(8)
-        assert offer.slots == {endpoint_id: 1}
-        assert dispatcher.offer(8).slots == {}, "the token is taken"
-        dispatcher.accept(offer, [], [])
-        assert dispatcher.offer(8).slots == {endpoint_id: 1}
+        assert offer.room == {endpoint_id: 8}
+        assert dispatcher.offer(8).room == {endpoint_id: 2}, "no more is leased than two seconds' worth"
+        await works.close(works.desk(dispatcher), *NAMES[:8])
+        await receiver.wait_for(1)
+        assert dispatcher.calls_under_way <= 1
+        assert len(receiver.calls) == 1, "the clock stands still"
+
+
+async def test_what_is_closed_while_an_endpoint_hangs_waits_for_it_and_costs_no_claim(works: Works) -> None:
+    gates: list[Gate] = []
+    claims: list[int] = []
+    async with receiving() as receiver:
+        endpoint_id = await works.endpoint("hangs", receiver.url)
+        dispatcher = await works.start(
+            works.dispatcher(
+                per_endpoint=4, seen=lambda sender: noted(gates, Gate(sender)), observe_claim=claims.append
+            )
+        )
+        await works.until(lambda: _offered(dispatcher, endpoint_id))
+        for name in NAMES:
+            await works.close(works.desk(dispatcher), name)
+        await receiver.wait_for(4)
+        assert dispatcher.calls_under_way == 4
+        gates[0].open()
+        await works.settled("delivered", len(NAMES))
+        assert each_once(receiver, len(NAMES))
+    assert claims == []
 
 
 async def _offered(dispatcher: Dispatcher, endpoint_id: str) -> bool:
     """Whether the dispatcher knows the endpoint by now; what it offers is given back."""
     offer = dispatcher.offer(1)
     dispatcher.accept(offer, [], [])
-    return endpoint_id in offer.slots
+    return endpoint_id in offer.room
 
 
 async def test_a_receiver_that_asks_to_be_left_alone_is_and_its_neighbours_are_not(works: Works) -> None:

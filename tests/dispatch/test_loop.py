@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import Connection, update
 from standardwebhooks import Webhook
 
+from closebell.background.upkeep import keep_up
 from closebell.clock import SystemClock, SystemLuck
 from closebell.dispatch.ahead import AHEAD_PER_ENDPOINT
+from closebell.dispatch.due import SURVEY_EVERY
 from closebell.dispatch.loop import Dispatcher
-from closebell.dispatch.upkeep import keep_up
 from closebell.domain.endpoint import EndpointState
 from closebell.domain.event import body_for_call
 from closebell.store import endpoints, events, tables
@@ -22,6 +23,7 @@ from closebell.store.unit import Database
 from closebell.testing import a_paid_invoice, guid_of, put, secret_of
 from closebell.usecase.close_invoices import CloseCommand, close_invoices
 from dispatching import Works, working
+from queueing import queue
 from receiving import Call, receiving
 
 NAMES = [f"{number}" for number in range(40)]
@@ -264,7 +266,18 @@ async def _offers(dispatcher: Dispatcher, endpoint_id: str) -> bool:
     """Whether the dispatcher knows the endpoint by now; what it offers is given back."""
     offer = dispatcher.offer(1)
     dispatcher.accept(offer, [], [])
-    return endpoint_id in offer.slots
+    return endpoint_id in offer.room
+
+
+async def test_what_nobody_rang_for_is_found_however_busy_the_dispatcher_is(works: Works) -> None:
+    async with receiving() as receiver:
+        endpoint_id = await works.endpoint("busy", receiver.url)
+        dispatcher = await works.start(works.dispatcher())
+        await works.until(lambda: _offers(dispatcher, endpoint_id))
+        await works.database.inner.write(queue, endpoint_id, 1, attempts=0, due_at=works.clock.now())
+        works.clock.advance(SURVEY_EVERY)
+        await works.close(works.desk(dispatcher), "1")
+        await works.settled("delivered", 2)
 
 
 async def test_stopping_finishes_what_is_under_way_and_holds_nothing(works: Works) -> None:

@@ -18,7 +18,6 @@ MILLISECOND = timedelta(milliseconds=1)
 def begun(meter: Meter, now: datetime, most: int = 1_000) -> list[datetime]:
     """As many calls as may begin now."""
     count = min(most, meter.ready(now))
-    meter.reserve(count)
     for _ in range(count):
         meter.begin(now)
     return [now] * count
@@ -71,16 +70,6 @@ def test_it_says_when_the_next_call_may_begin() -> None:
     assert meter.next_at() == NOON + SECOND, "the second is full"
     assert meter.ready(meter.next_at() - MILLISECOND) == 0
     assert meter.ready(meter.next_at()) == 1
-
-
-def test_a_reserved_token_is_nobody_elses_and_comes_back() -> None:
-    meter = Meter(1)
-    meter.reserve(meter.ready(NOON))
-    assert meter.ready(NOON) == meter.ready(NOON + SECOND) == 0
-    meter.unreserve(1)
-    assert meter.ready(NOON) == 1
-    meter.unreserve(1)
-    assert meter.ready(NOON) == 1, "more never come back than there are"
 
 
 @pytest.mark.parametrize("rate", [1, 10, 1_000])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -25,11 +24,14 @@ def paced(*endpoints: Endpoint, **caps: int) -> Pace:
     return pace
 
 
-def called(pace: Pace, endpoint_id: str = A.id, *, well: bool = True, at: Any = NOON) -> int:
+def begun(pace: Pace, most: int, endpoint_id: str = A.id, *, at: datetime = NOON) -> int:
+    """Begin up to that many calls; how many could."""
+    return next((count for count in range(most) if not pace.begin(endpoint_id, at)), most)
+
+
+def called(pace: Pace, endpoint_id: str = A.id, *, well: bool = True, at: datetime = NOON) -> int:
     """Make as many calls at once as may be made, all of which go well or fail; how many there were."""
-    count = pace.take(endpoint_id, 100, at)
-    for _ in range(count):
-        pace.begin(endpoint_id, at)
+    count = begun(pace, 100, endpoint_id, at=at)
     for _ in range(count):
         pace.answered(endpoint_id, well=well)
     pace.give_back(endpoint_id, count)
@@ -52,19 +54,27 @@ def test_an_endpoint_that_keeps_failing_is_probed_one_call_at_a_time_until_it_an
     assert called(pace) == 8
     pace.judge(A.id, PROBES_AFTER_FAILURES)
     assert pace.is_failing(A.id)
-    assert (pace.take(A.id, 4, NOON), pace.take(A.id, 4, NOON)) == (1, 0)
+    assert (begun(pace, 4), begun(pace, 4)) == (1, 0)
     pace.give_back(A.id, 1)
     assert [called(pace) for _ in range(3)] == [1, 1, 1], "until its success is recorded"
 
 
+def test_a_late_report_counts_only_until_the_endpoint_is_looked_at_again() -> None:
+    fails = replace(A, consecutive_failures=PROBES_AFTER_FAILURES)
+    pace = paced(fails)
+    pace.judge(A.id, PROBES_AFTER_FAILURES - 1)
+    pace.follow([fails], NOON)
+    assert pace.is_failing(A.id)
+
+
 def test_slots_taken_before_an_endpoint_began_to_fail_come_back_before_a_probe() -> None:
     pace = paced(A)
-    assert pace.take(A.id, 4, NOON) == 4
+    assert begun(pace, 4) == 4
     pace.judge(A.id, PROBES_AFTER_FAILURES)
     pace.give_back(A.id, 3)
-    assert (pace.take(A.id, 1, NOON), pace.worth_claiming(A.id, NOON)) == (0, 0)
+    assert (begun(pace, 1), pace.worth_claiming(A.id, NOON)) == (0, 0)
     pace.give_back(A.id, 1)
-    assert (pace.worth_claiming(A.id, NOON), pace.take(A.id, 2, NOON)) == (1, 1)
+    assert (pace.worth_claiming(A.id, NOON), begun(pace, 2)) == (1, 1)
 
 
 def test_an_endpoint_that_answers_again_comes_back_slowly() -> None:
@@ -118,7 +128,7 @@ def test_of_an_endpoint_that_comes_back_little_is_claimed() -> None:
 def test_a_rate_bounds_the_calls_that_begin_and_not_those_under_way() -> None:
     pace = paced(replace(A, rate_per_s=10))
     assert called(pace) == 2, "what LATE_MAX saved up, and one"
-    assert pace.take(A.id, 5, NOON) == 0
+    assert begun(pace, 5) == 0
     assert pace.next_at(A.id, NOON) == NOON + 2 * SECOND / 10 - LATE_MAX
     assert called(pace, at=NOON + SECOND / 10) == 1
     assert pace.worth_claiming(A.id, NOON) == 20
@@ -126,41 +136,37 @@ def test_a_rate_bounds_the_calls_that_begin_and_not_those_under_way() -> None:
 
 def test_without_a_rate_nobody_waits_for_a_turn() -> None:
     pace = paced(A)
-    assert pace.take(A.id, 100, NOON) == 8
+    assert begun(pace, 100) == 8
     assert pace.next_at(A.id, NOON) is None
 
 
-def test_leave_that_was_taken_and_not_used_comes_back() -> None:
-    pace = paced(replace(A, rate_per_s=1))
-    assert pace.take(A.id, 5, NOON) == 1
-    assert pace.take(A.id, 5, NOON) == 0
-    assert pace.next_at(A.id, NOON) is None, "it is not for the rate that the next call waits"
-    pace.waive(A.id, 1)
+def test_a_call_that_finds_no_slot_costs_no_turn() -> None:
+    pace = paced(replace(A, rate_per_s=1), per_endpoint=1)
+    assert begun(pace, 5) == 1
+    assert begun(pace, 5, at=NOON + SECOND) == 0
+    assert pace.next_at(A.id, NOON + SECOND) is None, "it is not for the rate that the next call waits"
     pace.give_back(A.id, 1)
-    assert pace.take(A.id, 5, NOON) == 1
+    assert begun(pace, 5, at=NOON + SECOND) == 1
 
 
-def test_a_rate_that_changes_holds_at_once_even_with_calls_about_to_begin() -> None:
+def test_a_rate_that_changes_holds_at_once() -> None:
     pace = paced(A)
-    assert pace.take(A.id, 4, NOON) == 4
+    assert begun(pace, 4) == 4
     pace.follow([replace(A, rate_per_s=1)], NOON)
-    for _ in range(4):
-        pace.begin(A.id, NOON)
-    assert pace.take(A.id, 1, NOON) == 0
+    assert begun(pace, 4) == 1
     pace.follow([replace(A, rate_per_s=20)], NOON)
-    assert pace.take(A.id, 1, NOON) == 1
+    assert begun(pace, 1) == 1
     pace.follow([A], NOON)
-    pace.waive(A.id, 1)
-    assert pace.take(A.id, 100, NOON) == 3
+    assert begun(pace, 100) == 2
 
 
 def test_endpoints_at_one_host_share_its_slots_whatever_the_case_and_the_port() -> None:
     b = an_endpoint("b", url="https://A.Example:8443/other")
     pace = paced(A, b, per_host=4)
-    assert (pace.take(A.id, 8, NOON), pace.take(b.id, 8, NOON)) == (2, 1)
+    assert (begun(pace, 8), begun(pace, 8, b.id)) == (2, 1)
     gone = replace(b, state=EndpointState.DEACTIVATED)
     pace.follow([A, gone], NOON)
-    assert pace.take(A.id, 8, NOON) == 1, "who is alone has what is left"
+    assert begun(pace, 8) == 1, "who is alone has what is left"
 
 
 def test_an_endpoint_that_is_gone_is_forgotten() -> None:
@@ -168,7 +174,7 @@ def test_an_endpoint_that_is_gone_is_forgotten() -> None:
     pace.follow([], NOON)
     assert not pace.is_failing(A.id)
     assert pace.worth_claiming(A.id, NOON) is None
-    assert pace.take(A.id, 100, NOON) == 8
+    assert begun(pace, 100) == 8
     assert pace.in_use == 8
 
 
@@ -204,7 +210,7 @@ def test_a_pause_has_an_end_whatever_is_asked_for_and_whatever_the_clock_does() 
     pace = paced(replace(A, rate_per_s=1))
     until = pace.pause(A.id, wait_s=86_400, now=NOON)
     assert until == NOON + PAUSE_MAX
-    assert pace.take(A.id, 1, NOON - SECOND) == 1, "the clock was set back"
+    assert begun(pace, 1, at=NOON - SECOND) == 1, "the clock was set back"
     pace.give_back(A.id, 1)
     pace.pause(A.id, wait_s=10, now=NOON)
     pace.follow([replace(A, enabled_at=NOON)], NOON)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from closebell.clock import SystemLuck
-from closebell.dispatch.claiming import claim_and_survey
+from closebell.dispatch.claiming import claim, survey
 from closebell.dispatch.recording import Sent, record_outcomes
 from closebell.domain.delivery import Fault, Outcome
 from closebell.domain.endpoint import EndpointState
@@ -61,7 +61,8 @@ def _close(connection: Connection, numbers: range) -> None:
 def hot() -> Iterator[tuple[str, Work]]:
     """What happens all the time, each by its name."""
     yield "close a batch", lambda c: _close(c, range(INVOICES // 2, INVOICES // 2 + 3))
-    yield "claim", lambda c: claim_and_survey(c, {an_endpoint("books").id: 5}, **LEASE)
+    yield "survey", lambda c: survey(c, now=NOON)
+    yield "claim", lambda c: claim(c, {an_endpoint("books").id: 5}, **LEASE)
     yield "record", _record
     yield "release", lambda c: deliveries.cancel_left_over(c, limit=5)
     yield "pull", lambda c: read_feed(c, after=3, limit=5)
@@ -85,7 +86,7 @@ def hot() -> Iterator[tuple[str, Work]]:
 
 
 def _record(connection: Connection) -> None:
-    claimed = claim_and_survey(connection, {an_endpoint("books").id: 2}, **LEASE).claimed
+    claimed = claim(connection, {an_endpoint("books").id: 2}, **LEASE).claimed
     assert len(claimed) == 2
     ends = [
         Outcome(started_at=NOON, duration_us=1, status=200, detail="answered 200"),

@@ -99,7 +99,7 @@ async def test_one_trace_leads_from_the_caller_to_the_receiver(database_url: str
     assert delivery.attributes["http.response.status_code"] == 200
     assert delivery.attributes["closebell.sequence"] == 1
     assert delivery.attributes["closebell.event_id"] == call.headers["webhook-id"]
-    assert named(spans, "claim deliveries"), "the survey at the start"
+    assert {"closebell.endpoints": 1} in [dict(span.attributes or {}) for span in named(spans, "survey queue")]
     assert "secret" not in "".join(span.to_json() for span in spans)
 
 
@@ -112,6 +112,20 @@ async def test_without_a_trace_of_the_callers_ours_begins_one(sqlite_url: str) -
     (request,) = named(spans, ROUTE)
     assert parent_of(request) is None
     assert traceparent.trace_id(call.headers["traceparent"]) == ids(request)[0]
+
+
+async def test_what_was_held_is_claimed_in_a_span_of_its_own(sqlite_url: str) -> None:
+    kept = InMemorySpanExporter()
+    async with receiving() as receiver, listening(sqlite_url, receiver, Traced(SimpleSpanProcessor(kept))) as site:
+        (endpoint,) = (await site.get("/v1/webhook_endpoints")).document["webhook_endpoints"]
+        path = f"/v1/webhook_endpoints/{endpoint['id']}"
+        assert (await site.post(f"{path}/disable")).status == 200
+        assert (await site.post(close_path("1"))).status == 200
+        assert (await site.post(f"{path}/enable")).status == 200
+        await receiver.wait_for(1)
+        spans = kept.get_finished_spans()
+    (claim,) = [span for span in named(spans, "claim deliveries") if (span.attributes or {})["closebell.deliveries"]]
+    assert claim.attributes == {"closebell.endpoints": 1, "closebell.deliveries": 1}
 
 
 async def test_a_transaction_of_several_callers_is_linked_to_each(sqlite_url: str) -> None:

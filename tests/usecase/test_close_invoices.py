@@ -226,14 +226,14 @@ async def test_each_listening_endpoint_gets_one_delivery_held_ones_too(database:
     assert len(report.deliveries) == 3
 
 
-async def test_offered_slots_are_leased_and_the_rest_is_due_at_once(database: Database) -> None:
+async def test_what_there_is_room_for_is_leased_and_the_rest_is_due_at_once(database: Database) -> None:
     first, second = a_paid_invoice("1"), a_paid_invoice("2")
     await database.write(put, first, second)
     await database.write(endpoints.insert_one, an_endpoint("on"))
     await database.write(endpoints.insert_one, an_endpoint("off", state=EndpointState.DEACTIVATED))
     until = NOON + timedelta(seconds=30)
-    slots = {guid_of("endpoint on"): 1, guid_of("endpoint off"): 5}
-    offer = LeaseOffer(lease_id="lease", leased_until=until, slots=slots)
+    room = {guid_of("endpoint on"): 1, guid_of("endpoint off"): 5}
+    offer = LeaseOffer(lease_id="lease", leased_until=until, room=room)
     report = await database.write(_close, first, second, offer=offer)
     rows = {row.id: row for row in await database.read(_rows, "deliveries")}
     leased = [made for made in report.deliveries if made.lease_id]
@@ -241,7 +241,7 @@ async def test_offered_slots_are_leased_and_the_rest_is_due_at_once(database: Da
     assert (rows[leased[0].id].lease_id, rows[leased[0].id].due_at) == ("lease", until)
     waiting = [rows[made.id] for made in report.deliveries if not made.lease_id]
     assert [(row.lease_id, row.due_at) for row in waiting] == [(None, NOON)] * 3
-    assert slots == {guid_of("endpoint on"): 1, guid_of("endpoint off"): 5}
+    assert room == {guid_of("endpoint on"): 1, guid_of("endpoint off"): 5}
 
 
 async def test_receipts_follow_the_clock_even_when_it_goes_back(database: Database) -> None:
@@ -262,7 +262,7 @@ async def test_a_delivery_waits_for_no_clock_that_was_ahead(database: Database) 
     await database.write(put, *invoices)
     ahead, until = NOON + timedelta(hours=6), NOON + timedelta(seconds=30)
     await database.write(_close, invoices[0], clock=FixedClock(ahead))
-    offer = LeaseOffer(lease_id="lease", leased_until=until, slots={guid_of("endpoint on"): 1})
+    offer = LeaseOffer(lease_id="lease", leased_until=until, room={guid_of("endpoint on"): 1})
     report = await database.write(_close, *invoices[1:], clock=FixedClock(NOON), offer=offer)
     rows = {row.sequence: row for row in await database.read(_rows, "deliveries")}
     assert [rows[sequence].due_at for sequence in (1, 2, 3)] == [ahead, until, NOON]

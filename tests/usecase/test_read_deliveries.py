@@ -28,7 +28,7 @@ async def _three_closes(database: Database) -> tuple[NewDelivery, ...]:
     await database.write(put, *batch)
     for endpoint in (ON, OFF):
         await database.write(endpoints.insert_one, endpoint)
-    offer = LeaseOffer(lease_id="lease", leased_until=NOON + timedelta(seconds=30), slots={ON.id: 3})
+    offer = LeaseOffer(lease_id="lease", leased_until=NOON + timedelta(seconds=30), room={ON.id: 3})
     clock, luck = FixedClock(tick=timedelta(seconds=1)), SeededLuck()
     made: list[NewDelivery] = []
     for invoice in batch:

@@ -80,8 +80,10 @@ class Ahead:
             few = most - max(most // 8, 1)
         return most - count if count <= few else 0
 
-    def take_room(self, endpoint_id: str, most: int) -> int:
-        """Take room for up to that many."""
+    def take_room(self, endpoint_id: str, most: int, enough: int | None = None) -> int:
+        """Take room for up to that many, as long as there is not `enough`; None is enough when the room is full."""
+        if enough is not None:
+            most = min(most, enough - self._room.taken(endpoint_id))
         return self._room.take(endpoint_id, most)
 
     def give_back_room(self, counts: Mapping[str, int]) -> None:

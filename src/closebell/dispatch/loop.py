@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,7 +20,7 @@ from closebell.clock import Clock, Luck
 from closebell.dispatch.ahead import Ahead, Leased
 from closebell.dispatch.attempt import Attempts
 from closebell.dispatch.calls import Calls
-from closebell.dispatch.claiming import Claims, Survey, claimed_by_close
+from closebell.dispatch.claiming import Claims, Survey, Taken, claimed_by_close
 from closebell.dispatch.due import DueTimes
 from closebell.dispatch.pace import Pace, hosts_of
 from closebell.dispatch.recorder import Recorder
@@ -31,23 +32,15 @@ from closebell.dispatch.slots import Slots
 from closebell.dispatch.turns import Turns
 from closebell.domain.endpoint import Endpoint, EndpointState
 from closebell.domain.sealed import Opens
-from closebell.errors import Unavailable
 from closebell.store.deliveries import LeaseOffer, NewDelivery
-from closebell.store.lanes import Claimed
 from closebell.store.unit import Database
 from closebell.tracing.spans import Tracer, Untraced
 
 log = structlog.get_logger()
 
-SURVEY_EVERY_S = 15
-"""How long a lease that another process lost, or a ring that was missed, can go unnoticed."""
-
 UNRECORDED_MAX = 1_024
 """Outcomes that may wait to be recorded before no further call is made: what a crash would repeat at most, beside the
 calls under way."""
-
-UNAVAILABLE_PAUSE_S = 1
-"""How long to wait before asking a database again that could not answer."""
 
 
 class Dispatcher:
@@ -101,7 +94,6 @@ class Dispatcher:
         self._endpoints: dict[str, Endpoint] = {}
         self._due = DueTimes()
         self._room = Room(due=self._due, ahead=self._ahead, pace=self._pace)
-        self._surveyed = False
         self._changed = asyncio.Event()
         self._releases = Releases(database=database, clock=clock, released=self._released)
         self._tasks: list[asyncio.Task[None]] = []
@@ -132,7 +124,7 @@ class Dispatcher:
 
     def survey_soon(self) -> None:
         """Something changed that this process did not do: look at the queue again."""
-        self._surveyed = False
+        self._due.doubt()
         self._changed.set()
 
     @property
@@ -157,100 +149,108 @@ class Dispatcher:
     # --- hand-over of new deliveries ---------------------------------------------------------------------------------
 
     def offer(self, most: int) -> LeaseOffer:
-        """Take the slots that deliveries about to be made could use at once; give it back with `accept`.
+        """Take room for deliveries about to be made, so many for each endpoint; give it back with `accept`.
 
         An endpoint with something due already gets none: what waits goes first.
         """
         now = self._clock.now()
         if self._stopping or self._recorder.waiting >= UNRECORDED_MAX:
             return LeaseOffer.NONE
-        taken = {
-            endpoint_id: count
-            for endpoint_id, endpoint in self._endpoints.items()
-            if endpoint.state is EndpointState.ACTIVE
-            and not self._due.is_due(endpoint_id, now)
-            and not self._ahead.count(endpoint_id)
-            and (count := self._pace.take(endpoint_id, most, now))
-        }
-        if not taken:
+        room = self._room.take_for_new([one for one in self._endpoints if self._is_called(one)], most, now)
+        if not room:
             return LeaseOffer.NONE
-        return LeaseOffer(lease_id=self._new_lease(), leased_until=now + self._lease, slots=taken)
+        return LeaseOffer(lease_id=self._new_lease(), leased_until=now + self._lease, room=room)
 
     def accept(self, offer: LeaseOffer, made: Sequence[NewDelivery], listeners: Sequence[Endpoint]) -> None:
-        """Send what was made under the offer, note what was made beyond it, and free the slots nobody used."""
-        known = {endpoint.id: endpoint for endpoint in listeners}
-        used: Counter[str] = Counter()
+        """Send what was made under the offer as slots allow, note what was made beyond it, give unused room back."""
+        active = {endpoint.id for endpoint in listeners if endpoint.state is EndpointState.ACTIVE}
+        left = dict(offer.room)
         now = self._clock.now()
         for new in made:
-            if new.lease_id is None or offer.leased_until is None:
-                if known[new.endpoint_id].state is EndpointState.ACTIVE:
-                    self._note_due(new.endpoint_id, now, is_fresh=True)
-            elif now + self._deadline < offer.leased_until:
-                used[new.endpoint_id] += 1
-                self._call(claimed_by_close(new, new.lease_id), known[new.endpoint_id])
+            if new.lease_id is not None and offer.leased_until is not None:
+                left[new.endpoint_id] -= 1
+                self._ahead.put(Leased(claimed=claimed_by_close(new, new.lease_id), until=offer.leased_until))
+            elif new.endpoint_id in active:
+                self._note_due(new.endpoint_id, now, is_fresh=True)
+        self._ahead.give_back_room(left)
+        self._follow(listeners)
+        for endpoint_id in offer.room:
+            if self._is_called(endpoint_id):
+                self._pump(endpoint_id)
             else:
-                # The transaction took so long that the lease would end under the call.
-                self._releases.begin(new.endpoint_id, {new.id: new.lease_id})
-        for endpoint_id, count in offer.slots.items():
-            self._pace.waive(endpoint_id, count - used[endpoint_id])
-            self._free(endpoint_id, count - used[endpoint_id])
-            # What was claimed meanwhile may have found its turn reserved, and has another one now.
-            self._pump(endpoint_id)
+                self._let_go(endpoint_id)
+
+    def _follow(self, listeners: Sequence[Endpoint]) -> None:
+        """A close saw an endpoint otherwise than it is known here: go by that, and look at the queue to be sure."""
+        for endpoint in listeners:
+            # Equal rows are read as one object, so nothing has to be compared.
+            if self._is_called(endpoint.id) and self._endpoints[endpoint.id] is not endpoint:
+                self._endpoints[endpoint.id] = endpoint
+                self._due.doubt()
+                self._changed.set()
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         while not self._stopping:
             self._changed.clear()
-            wanted = self._take_room()
-            if wanted or not self._surveyed:
+            if self._due.is_stale(self._clock.now()):
+                await self._survey()
+            elif wanted := self._take_room():
                 await self._claim(wanted)
             else:
                 await self._sleep()
 
+    async def _survey(self) -> None:
+        """Learn what endpoints there are and when something is due for each."""
+        now = self._clock.now()
+        self._due.begin_survey(now)
+        survey = await self._claims.survey(now=now)
+        if survey is None:
+            self._due.doubt()
+        else:
+            self._learn(survey, now)
+
     async def _claim(self, wanted: Mapping[str, int]) -> None:
         """Claim for the room that was taken; whatever goes wrong, the room comes back and the loop goes on."""
-        self._surveyed = True
         # What is noted while the transaction runs may be newer than what it sees, so it is kept and merged.
-        self._due.clear()
+        for endpoint_id in wanted:
+            self._due.forget(endpoint_id)
         now = self._clock.now()
-        try:
-            survey = await self._claims.claim(
-                wanted,
-                now=now,
-                lease_id=self._new_lease(),
-                leased_until=now + self._lease,
-                retried_first=self._ahead.retried_next & wanted.keys(),
-            )
-        except Exception as error:
-            if not isinstance(error, Unavailable):
-                log.exception("dispatch.claim_failed")
-            else:
-                log.warning("dispatch.database_unavailable", error=str(error))
-            self._surveyed = False
+        taken = await self._claims.claim(
+            wanted,
+            now=now,
+            lease_id=self._new_lease(),
+            leased_until=now + self._lease,
+            retried_first=self._ahead.retried_next & wanted.keys(),
+        )
+        if taken is None:
             self._ahead.give_back_room(wanted)
-            await asyncio.sleep(UNAVAILABLE_PAUSE_S)
+            self._due.doubt()
         else:
-            self._follow(survey, wanted, now)
+            self._take_in(taken, wanted, now)
 
-    def _follow(self, survey: Survey, wanted: Mapping[str, int], now: datetime) -> None:
-        """Send what was claimed as slots allow, and note when the rest is due."""
+    def _learn(self, survey: Survey, now: datetime) -> None:
+        """Follow the endpoints as they are now, and note when something is due for each."""
         self._endpoints = {endpoint.id: endpoint for endpoint in survey.endpoints}
         self._pace.follow(survey.endpoints, now)
         self._ahead.place(hosts_of(survey.endpoints))
+        self._due.follow(survey.earliest, contended=(), now=now)
+        self._let_go_of_uncalled()
+        self._pump_all()
+
+    def _take_in(self, taken: Taken, wanted: Mapping[str, int], now: datetime) -> None:
+        """Send what was claimed as slots allow, and note when the rest is due."""
         left = dict(wanted)
-        for claimed in survey.claimed:
-            # An endpoint that was deleted meanwhile takes its deliveries with it.
-            if claimed.endpoint_id in self._endpoints:
-                left[claimed.endpoint_id] -= 1
-                self._ahead.put(Leased(claimed=claimed, until=now + self._lease))
+        for claimed in taken.claimed:
+            left[claimed.endpoint_id] -= 1
+            self._ahead.put(Leased(claimed=claimed, until=now + self._lease))
         contended = [endpoint_id for endpoint_id, count in wanted.items() if left[endpoint_id] == count]
-        self._due.follow(survey.earliest, contended=contended, now=now)
+        self._due.follow(taken.earliest, contended=contended, now=now)
         self._changed.set()
         self._ahead.give_back_room(left)
-        for endpoint_id in self._ahead.in_turn():
-            if not self._is_called(endpoint_id):
-                self._let_go(endpoint_id)
+        # One of them may have been deactivated meanwhile.
+        self._let_go_of_uncalled()
         self._pump_all()
 
     def _take_room(self) -> dict[str, int]:
@@ -260,15 +260,11 @@ class Dispatcher:
         return self._room.take(self._clock.now())
 
     async def _sleep(self) -> None:
-        """Wait until something changes, or the next delivery of an endpoint with a free slot is due."""
+        """Wait until something changes, the next delivery of an endpoint with a free slot is due, or a survey is."""
         now = self._clock.now()
-        next_at = self._due.next_after(now)
-        wait_s = SURVEY_EVERY_S if next_at is None else min((next_at - now).total_seconds(), SURVEY_EVERY_S)
-        try:
-            async with asyncio.timeout(wait_s):
+        with suppress(TimeoutError):
+            async with asyncio.timeout((self._due.next_after(now) - now).total_seconds()):
                 await self._changed.wait()
-        except TimeoutError:
-            self._surveyed = wait_s < SURVEY_EVERY_S
 
     # --- from lease to call ------------------------------------------------------------------------------------------
 
@@ -282,7 +278,7 @@ class Dispatcher:
         begun = 0
         while self._ahead.count(endpoint_id) and self._recorder.waiting < UNRECORDED_MAX:
             now = self._clock.now()
-            if not self._pace.take(endpoint_id, 1, now):
+            if not self._pace.begin(endpoint_id, now):
                 # A slot will come back; but nobody else says when the rate allows the next call.
                 next_at = self._pace.next_at(endpoint_id, now)
                 if next_at is not None:
@@ -290,11 +286,10 @@ class Dispatcher:
                 break
             leased = self._ahead.pop(endpoint_id)
             if now + self._deadline < leased.until:
-                self._call(leased.claimed, self._endpoints[endpoint_id])
+                self._calls.begin(leased.claimed, self._endpoints[endpoint_id])
                 begun += 1
             else:
-                # Its lease would end under the call, and so would those of the others claimed with it.
-                self._pace.waive(endpoint_id, 1)
+                # Its lease would end under the call, and those of the others that wait may do so, too.
                 self._pace.give_back(endpoint_id, 1)
                 self._let_go(endpoint_id, leased)
         return begun
@@ -303,6 +298,11 @@ class Dispatcher:
         """The endpoint may be called again: with what waits for it, or is claimed for it now."""
         self._pump(endpoint_id)
         self._claim_soon(endpoint_id)
+
+    def _let_go_of_uncalled(self) -> None:
+        for endpoint_id in self._ahead.in_turn():
+            if not self._is_called(endpoint_id):
+                self._let_go(endpoint_id)
 
     def _let_go(self, endpoint_id: str, *popped: Leased) -> None:
         """Give back the leases of what waits for an endpoint that is not to be called now, or not at this pace."""
@@ -316,10 +316,6 @@ class Dispatcher:
             self._note_due(endpoint_id, at, is_fresh=True)
 
     # --- one call ----------------------------------------------------------------------------------------------------
-
-    def _call(self, claimed: Claimed, endpoint: Endpoint) -> None:
-        self._pace.begin(claimed.endpoint_id, self._clock.now())
-        self._calls.begin(claimed, endpoint)
 
     def _ended(self, sent: Sent) -> None:
         """Hand the outcome of a call in. A slot is free again once a call went well.
@@ -367,7 +363,11 @@ class Dispatcher:
     # --- small matters -----------------------------------------------------------------------------------------------
 
     def _note_due(self, endpoint_id: str, at: datetime, *, is_fresh: bool = False) -> None:
-        self._due.note(endpoint_id, at, is_fresh=is_fresh)
+        """Something is due; for an endpoint that is not known as it is now, a survey comes first."""
+        if self._is_called(endpoint_id):
+            self._due.note(endpoint_id, at, is_fresh=is_fresh)
+        else:
+            self._due.doubt()
         self._changed.set()
 
     def _is_called(self, endpoint_id: str) -> bool:

@@ -27,33 +27,22 @@ class Meter:
         self._apart = SECOND / rate_per_s
         self._began: deque[datetime] = deque()
         self._even_at = _LONG_AGO
-        self._reserved = 0
 
     def ready(self, now: datetime) -> int:
-        """How many calls may begin now, beside those that tokens are reserved for."""
+        """How many calls may begin now."""
         self._look_at(now)
         even_at = max(self._even_at, now - LATE_MAX)
         evenly = (now - even_at) // self._apart + 1 if even_at <= now else 0
-        return max(0, min(self.rate_per_s - len(self._began), evenly) - self._reserved)
-
-    def reserve(self, count: int) -> None:
-        """Keep tokens for calls that are about to begin, or may be."""
-        self._reserved += count
-
-    def unreserve(self, count: int) -> None:
-        """Let go of tokens that were kept for calls that do not begin after all."""
-        # Never below none: what a meter kept is not known to the one that takes its place when the rate changes.
-        self._reserved = max(0, self._reserved - count)
+        return min(self.rate_per_s - len(self._began), evenly)
 
     def begin(self, now: datetime) -> None:
-        """A call that a token was reserved for begins."""
+        """A call begins."""
         self._look_at(now)
-        self.unreserve(1)
         self._began.append(now)
         self._even_at = max(self._even_at, now - LATE_MAX) + self._apart
 
     def next_at(self) -> datetime:
-        """When the next call may begin, unless a reserved token takes its place; long ago when it may now."""
+        """When the next call may begin; long ago when it may now."""
         full = len(self._began) >= self.rate_per_s
         return max(self._began[0] + SECOND, self._even_at) if full else self._even_at
 

@@ -48,13 +48,15 @@ class Pace:
 
     def follow(self, endpoints: Sequence[Endpoint], now: datetime) -> None:
         """Learn where the endpoints are, how often they may be called and which of them come back."""
+        for endpoint in endpoints:
+            # Also when nothing has changed: a report that was late may have judged otherwise meanwhile.
+            self.judge(endpoint.id, endpoint.consecutive_failures)
         if endpoints == self._followed:
             return
         before = {endpoint.id: endpoint for endpoint in self._followed}
         self._followed = endpoints
         self._slots.place(hosts_of(endpoints))
         for endpoint in endpoints:
-            self.judge(endpoint.id, endpoint.consecutive_failures)
             self._meter(endpoint)
             if _comes_back(before.get(endpoint.id), endpoint, now):
                 self._ramps[endpoint.id] = Ramp()
@@ -102,34 +104,24 @@ class Pace:
 
     # --- taking and giving back --------------------------------------------------------------------------------------
 
-    def take(self, endpoint_id: str, most: int, now: datetime) -> int:
-        """Take leave for up to that many calls to begin now; for how many there was."""
+    def begin(self, endpoint_id: str, now: datetime) -> bool:
+        """Whether a call of the endpoint may begin now; if so, it has begun, and holds a slot until `give_back`."""
         if self._is_paused(endpoint_id, now):
-            return 0
+            return False
         width = self._width(endpoint_id)
-        if width is not None:
-            most = min(most, width - self._slots.taken(endpoint_id))
+        if width is not None and self._slots.taken(endpoint_id) >= width:
+            return False
         meter = self._meters.get(endpoint_id)
-        if meter is None:
-            return self._slots.take(endpoint_id, most)
-        count = self._slots.take(endpoint_id, min(most, meter.ready(now)))
-        meter.reserve(count)
-        return count
-
-    def begin(self, endpoint_id: str, now: datetime) -> None:
-        """A call begins for which leave was taken."""
-        meter = self._meters.get(endpoint_id)
+        if meter is not None and not meter.ready(now):
+            return False
+        if not self._slots.take(endpoint_id, 1):
+            return False
         if meter is not None:
             meter.begin(now)
-
-    def waive(self, endpoint_id: str, count: int) -> None:
-        """Calls do not begin for which leave was taken; their slots come back with `give_back` like the others."""
-        meter = self._meters.get(endpoint_id)
-        if meter is not None:
-            meter.unreserve(count)
+        return True
 
     def give_back(self, endpoint_id: str, count: int) -> None:
-        """The slots of calls that are over, or did not begin, are free again."""
+        """The slots of calls that are over are free again."""
         self._slots.give_back(endpoint_id, count)
 
     # --- what to expect ----------------------------------------------------------------------------------------------

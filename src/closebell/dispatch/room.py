@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from closebell.dispatch.ahead import Ahead
@@ -33,4 +34,16 @@ class Room:
             endpoint_id: count
             for endpoint_id in self._due.due(now)
             if (count := self._ahead.take_room(endpoint_id, self.wanted(endpoint_id, now)))
+        }
+
+    def take_for_new(self, endpoint_ids: Iterable[str], most: int, now: datetime) -> dict[str, int]:
+        """Take room for up to so many deliveries that are about to be made; how much there was for each endpoint.
+
+        None where something is due already, so that it goes first.
+        """
+        return {
+            endpoint_id: count
+            for endpoint_id in endpoint_ids
+            if not self._due.is_due(endpoint_id, now)
+            and (count := self._ahead.take_room(endpoint_id, most, self._pace.worth_claiming(endpoint_id, now)))
         }

@@ -27,13 +27,13 @@ _endpoints = tables.endpoints.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseOffer:
-    """What a dispatcher of this process can send at once: so many deliveries per endpoint, under its lease."""
+    """What a dispatcher of this process has room for: so many deliveries per endpoint, under its lease."""
 
     NONE: ClassVar[LeaseOffer]
 
     lease_id: str
     leased_until: datetime | None
-    slots: Mapping[str, int] = field(default_factory=dict)
+    room: Mapping[str, int] = field(default_factory=dict)
 
 
 LeaseOffer.NONE = LeaseOffer(lease_id="", leased_until=None)
@@ -41,7 +41,7 @@ LeaseOffer.NONE = LeaseOffer(lease_id="", leased_until=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A delivery that was just made; with the offered lease when the dispatcher that offered it may send it now."""
+    """A delivery that was just made; with the offered lease when the dispatcher that offered it will send it."""
 
     id: str
     sequence: int
@@ -64,20 +64,20 @@ def fan_out(
     luck: Luck,
     offer: LeaseOffer,
 ) -> list[NewDelivery]:
-    """Make one delivery per event and endpoint it is for; the offered slots are leased, the rest is due at once.
+    """Make one delivery per event and endpoint it is for; what there is room for is leased, the rest is due at once.
 
     Units: `now` is what the clock of who tells shows. The event may bear a later instant, of a clock that was ahead;
            its delivery bears the same, and does not wait for it.
     """
-    slots = dict(offer.slots)
+    room = dict(offer.room)
     rows: list[dict[str, Any]] = []
     made: list[NewDelivery] = []
     for sequence, event in told:
         at_s = int(event.created_at.timestamp())
         for endpoint in event.listeners:
-            leased = endpoint.state is EndpointState.ACTIVE and slots.get(endpoint.id, 0) > 0
+            leased = endpoint.state is EndpointState.ACTIVE and room.get(endpoint.id, 0) > 0
             if leased:
-                slots[endpoint.id] -= 1
+                room[endpoint.id] -= 1
             delivery_id = object_id(at_s=at_s, entropy=luck.entropy(8))
             rows.append(
                 {

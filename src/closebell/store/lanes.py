@@ -9,7 +9,7 @@ index of its own. A claim takes from both in turn, so that neither waits for the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -133,14 +133,21 @@ _CLAIM = (
 )
 
 
-def earliest_due(connection: Connection) -> dict[str, Due]:
-    """When each active endpoint's next delivery is due; an endpoint with nothing pending is absent.
+_EARLIEST_OF = _EARLIEST.where(among(_endpoints.id))
+
+
+def earliest_due(connection: Connection, endpoint_ids: Iterable[str] | None = None) -> dict[str, Due]:
+    """When the next delivery of these active endpoints is due, or of all; one with nothing pending is absent.
 
     One look into the index of each lane per endpoint, whatever the backlog.
     """
+    if endpoint_ids is None:
+        rows = connection.execute(_EARLIEST)
+    else:
+        rows = connection.execute(_EARLIEST_OF, {"ids": listed(endpoint_ids)})
     return {
         row.id: Due(fresh_at=row.fresh_at, retried_at=row.retried_at)
-        for row in connection.execute(_EARLIEST)
+        for row in rows
         if row.fresh_at is not None or row.retried_at is not None
     }
 
