@@ -61,10 +61,16 @@ class SimulatedDatabase:
 
     async def read(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the unit at one instant; nothing it might write would last."""
-        await self._wait()
-        if self._world.happens(self._world.conditions.refused):
-            raise Unavailable("the database cannot be reached just now")
-        result: R = self._world.store.commit(lambda connection: unit(connection, *args, **kwargs))
+        self._world.transactions_under_way += 1
+        try:
+            await self._wait()
+            if self._world.happens(self._world.conditions.refused):
+                raise Unavailable("the database cannot be reached just now")
+            result: R = self._world.store.undo(lambda connection: unit(connection, *args, **kwargs))
+            await self._wait()
+        finally:
+            self._world.transactions_under_way -= 1
+        self._process.learnt(result)
         return result
 
     async def listen(self, heard: Callable[[], None]) -> None:

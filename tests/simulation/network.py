@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from closebell.dispatch.sender import OutgoingRequest
-from closebell.domain.delivery import Fault, Outcome, explain_status
+from closebell.domain.delivery import EXCERPT_CHARACTERS_MAX, Fault, Outcome, explain_status
 from closebell.domain.retry import parse_retry_after
 from closebell.receiver import MemoryInbox, Receiver, Secret
 from simulation.conditions import DEADLINE_S
@@ -46,10 +46,14 @@ LIKELY_MOODS: Final = ("well", "well", "well", "slow", "lossy", "flaky", "flaky"
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedReceiver:
-    """An application that is told: what it kept, and what it forgot although it said it had it."""
+    """An application that is told: what it kept, and what it forgot although it said it had it.
+
+    Shape: one that `echoes` repeats in its answers what it was told.
+    """
 
     name: str
     secrets: list[Secret]
+    echoes: bool = False
     mood: str = "well"
     inbox: MemoryInbox = field(default_factory=MemoryInbox)
     applied: list[str] = field(default_factory=list)
@@ -121,7 +125,7 @@ class Wire:
 
     async def _exchange(self, request: OutgoingRequest, call: Call) -> Outcome:
         receiver, chance = self.network.receiver(request.url), self.world.chance
-        does = _one_of(MOODS[receiver.mood].items(), chance.random())
+        does = one_of(MOODS[receiver.mood].items(), chance.random())
         self.world.note(self.process.name, "calls", receiver.name, call.delivery_id, does)
         if does == "refused":
             await asyncio.sleep(chance.random() * 0.01)
@@ -138,14 +142,18 @@ class Wire:
         await asyncio.sleep(chance.random() * 0.2)
         if what == "reset":
             return self._failed(call, Fault.CLOSED, "the connection was reset")
-        return self._refused(receiver, call, 308 if what == "redirect" else int(what))
+        return self._refused(request, receiver, call, 308 if what == "redirect" else int(what))
 
     async def _answered(self, request: OutgoingRequest, receiver: SimulatedReceiver, call: Call) -> Outcome:
         await asyncio.sleep(self.world.chance.random() * 0.2)
         receiver.answered_2xx.add(dict(request.headers)["webhook-id"])
         status = self.world.chance.choice([200, 202, 204])
         return Outcome(
-            started_at=call.started_at, duration_us=self._took_us(call), status=status, detail=f"answered {status}"
+            started_at=call.started_at,
+            duration_us=self._took_us(call),
+            status=status,
+            detail=f"answered {status}",
+            response_excerpt=_echo(request, receiver),
         )
 
     def _receivers_now(self, request: OutgoingRequest) -> datetime:
@@ -154,15 +162,23 @@ class Wire:
             return self.world.now()
         return datetime.fromtimestamp(int(dict(request.headers)["webhook-timestamp"]), UTC)
 
-    def _refused(self, receiver: SimulatedReceiver, call: Call, status: int) -> Outcome:
-        fault, detail = explain_status(status, receiver=receiver.name, location="https://elsewhere.example/hook")
+    def _refused(self, request: OutgoingRequest, receiver: SimulatedReceiver, call: Call, status: int) -> Outcome:
+        echo = _echo(request, receiver)
+        fault, detail = explain_status(status, receiver=receiver.name, location=f"https://elsewhere.example/{echo}")
         asked = self.world.chance.choice(RETRY_AFTERS) if status in {429, 503} else None
         now = self.process.clock.now()
         retry_after_s = None if asked is None else parse_retry_after(asked, now=now)
-        return self._failed(call, fault, detail, status=status, retry_after_s=retry_after_s)
+        return self._failed(call, fault, detail, status=status, retry_after_s=retry_after_s, echo=echo)
 
     def _failed(
-        self, call: Call, fault: Fault, detail: str, *, status: int | None = None, retry_after_s: int | None = None
+        self,
+        call: Call,
+        fault: Fault,
+        detail: str,
+        *,
+        status: int | None = None,
+        retry_after_s: int | None = None,
+        echo: str = "",
     ) -> Outcome:
         return Outcome(
             started_at=call.started_at,
@@ -171,13 +187,20 @@ class Wire:
             error=fault,
             detail=detail,
             retry_after_s=retry_after_s,
+            response_excerpt=echo,
         )
 
     def _took_us(self, call: Call) -> int:
         return int((self.world.loop.time() - call.began_s) * 1_000_000)
 
 
-def _one_of(weighted: Iterable[tuple[str, int]], luck: float) -> str:
+def _echo(request: OutgoingRequest, receiver: SimulatedReceiver) -> str:
+    """What an answer repeats of what was told: whom it is about, where it is about anybody."""
+    told = request.body.decode()
+    return told[max(told.find('"first_name"'), 0) :][:EXCERPT_CHARACTERS_MAX] if receiver.echoes else ""
+
+
+def one_of(weighted: Iterable[tuple[str, int]], luck: float) -> str:
     """One of them, each as likely as its weight."""
     several = list(weighted)
     left = luck * sum(weight for _, weight in several)

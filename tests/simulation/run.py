@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from simulation.conditions import Conditions, drawn
 from simulation.life import Life
+from simulation.mail import MailServer
 from simulation.network import Network
 from simulation.process import of_their_processes
 from simulation.reckoning import Reckoning
@@ -46,7 +47,7 @@ def run(seed: int) -> Seen:
     conditions = drawn(chance)
     loop = VirtualTimeLoop()
     world = World(loop=loop, chance=chance, conditions=conditions)
-    world.network, world.witness = Network(world), Witness(world)
+    world.network, world.mail, world.witness = Network(world), MailServer(), Witness(world)
     loop.set_task_factory(of_their_processes)
     unhandled: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _loop, context: unhandled.append(context))

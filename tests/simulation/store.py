@@ -9,25 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, StaticPool
 
-from closebell.domain.invoice import Invoice
 from closebell.store.schema import migrate_connection
 from closebell.store.sqlite import open_engine
-from closebell.testing import a_paid_invoice, an_invoice, put
-
-PAID = 40
-"""Invoices that are ready to be closed when the world begins."""
-UNPAID = 12
-"""Invoices that somebody must pay first."""
-
-
-def paid_invoices() -> list[Invoice]:
-    """Those that may be closed at once."""
-    return [a_paid_invoice(f"paid {number}", total=1000 + number) for number in range(PAID)]
-
-
-def unpaid_invoices() -> list[Invoice]:
-    """Those that lack their money."""
-    return [an_invoice(f"unpaid {number}", total=1000 + number) for number in range(UNPAID)]
+from simulation.population import populate
 
 
 @functools.cache
@@ -41,7 +25,7 @@ def _beginning() -> sqlite3.Connection:
     """A database as every world finds it."""
     with _engine().begin() as connection:
         migrate_connection(connection)
-        put(connection, *paid_invoices(), *unpaid_invoices())
+        populate(connection)
     beginning = sqlite3.connect(":memory:", check_same_thread=False)
     _held().backup(beginning)
     return beginning
@@ -66,11 +50,12 @@ class Store:
         with _engine().begin() as connection:
             return run(connection)
 
-    def undo(self, run: Callable[[Connection], Any]) -> None:
+    def undo(self, run: Callable[[Connection], Any]) -> Any:
         """Run it in a transaction that does not last."""
         with _engine().connect() as connection, connection.begin() as transaction:
-            run(connection)
+            result = run(connection)
             transaction.rollback()
+        return result
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """The rows of a query, as they are stored."""

@@ -32,16 +32,16 @@ def test_nothing_that_must_never_happen_happens(first: int) -> None:
     assert calls > PORTION, "these worlds are not empty"
 
 
-@pytest.mark.parametrize("seed", [3, 143, 201])
+@pytest.mark.parametrize("seed", [3, 90, 184])
 def test_a_seed_decides_everything(seed: int) -> None:
     assert run(seed).lines == run(seed).lines
 
 
 def test_another_process_sees_the_same_world() -> None:
     """Whatever order its sets have."""
-    code = "from simulation.run import run; print(run(51).digest, run(75).digest)"
+    code = "from simulation.run import run; print(run(90).digest, run(253).digest)"
     digests = {_printed(code, hash_seed) for hash_seed in ("0", "1", "4242")}
-    assert digests == {f"{run(51).digest} {run(75).digest}"}
+    assert digests == {f"{run(90).digest} {run(253).digest}"}
 
 
 def _printed(code: str, hash_seed: str) -> str:

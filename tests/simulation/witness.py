@@ -7,16 +7,21 @@ endpoint has failed, when a retry may be due.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from closebell.dispatch.recording import RecordReport, Sent
 from closebell.dispatch.sender import OutgoingRequest
 from closebell.domain.delivery import Fault, Outcome
+from simulation.books import Books, DeliveryRow, EndpointRow, Lease, microseconds
 from simulation.conditions import DEADLINE_S
+from simulation.mail import LETTERHEAD, Posting
+from simulation.mailing import Mailing
+from simulation.memory import Memory
 from simulation.network import Call, call_id_of
+from simulation.signing import Signing
+from simulation.telling import Telling
 from simulation.world import Violation, World
 
 if TYPE_CHECKING:
@@ -33,64 +38,6 @@ WINDOWS_S: Final = (
 RETRIES_MAX: Final = {"standard": 11, "zenoti": 5}
 REVIVED_BY: Final = frozenset({"recover_portion", "resend_delivery"})
 """The units that may bring a delivery back that had ended."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class DeliveryRow(NamedTuple):
-    """A delivery as it is stored."""
-
-    id: str
-    endpoint_id: str
-    event_id: str
-    state: str
-    due_at: int
-    attempts: int
-    lease_id: str | None
-    attempts_before: int
-    first_delivered_at: int | None
-
-
-class EndpointRow(NamedTuple):
-    """An endpoint as it is stored."""
-
-    id: str
-    state: str
-    failures: int
-    policy: str
-    rate_per_s: int | None
-    failed_at: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """Whose it is, and how long; `taken_s` is when the world saw it."""
-
-    holder: Process
-    until: int
-    taken_s: float
-
-
-@dataclass(slots=True)
-class Books:
-    """What the witness knows by heart."""
-
-    deliveries: dict[str, DeliveryRow] = field(default_factory=dict)
-    endpoints: dict[str, EndpointRow] = field(default_factory=dict)
-    leases: dict[str, Lease] = field(default_factory=dict)
-    last_leases: dict[tuple[str, str], str] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=dict)
-    deactivated_s: dict[str, float] = field(default_factory=dict)
-    calls: dict[tuple[str, datetime, str], Call] = field(default_factory=dict)
-    outcomes: dict[Call, Outcome] = field(default_factory=dict)
-    bodies: dict[str, bytes] = field(default_factory=dict)
-
-
-_DELIVERIES: Final = """
-    SELECT d.id, d.endpoint_id, e.event_id, d.state, d.due_at, d.attempts, d.lease_id,
-           d.attempts_before, d.first_delivered_at
-    FROM deliveries d JOIN events e ON e.sequence = d.sequence ORDER BY d.id
-"""
-_ENDPOINTS: Final = "SELECT id, state, consecutive_failures, policy, rate_per_s, failed_at FROM endpoints ORDER BY id"
 
 
 class Witness:
@@ -99,6 +46,10 @@ class Witness:
     def __init__(self, world: World) -> None:
         self._world = world
         self.books = Books()
+        self.telling = Telling(world, self.books)
+        self.signing = Signing(world)
+        self.memory = Memory(world, self.books)
+        self.mailing = Mailing(world, self.books)
         self.problem: Violation | None = None
 
     def demand(self, holds: object, problem: str) -> None:
@@ -114,8 +65,8 @@ class Witness:
         """A transaction of this process is durable: what changed must be what may change."""
         self.demand(process.is_alive, f"{process.name} commits {name} after its end")
         before, endpoints_before = self.books.deliveries, self.books.endpoints
-        self.books.deliveries = {row[0]: DeliveryRow(*row) for row in self._world.store.rows(_DELIVERIES)}
-        self.books.endpoints = {row[0]: EndpointRow(*row) for row in self._world.store.rows(_ENDPOINTS)}
+        events_before, failed_before = self.books.events, self.books.failed
+        self.books.read(self._world.store)
         handed_in: Sequence[Sent] = args[0] if name == "record_outcomes" else ()
         sent = {one.delivery_id: one for one in handed_in if _is_under(one, before)}
         self.demand(before.keys() <= self.books.deliveries.keys(), "a delivery has vanished")
@@ -127,6 +78,10 @@ class Witness:
                 self.demand(row.id not in sent, f"the outcome of {row.id} was dropped although its lease holds")
         recorded = [one for one in handed_in if sent.get(one.delivery_id) is one]
         self._sees_health(name, endpoints_before, recorded)
+        self.telling.sees_events(events_before)
+        self.memory.sees_commit(process, name, events_before)
+        self.mailing.sees_commit(name, endpoints_before, failed_before)
+        self.signing.sees_commit(process, name, args, result)
 
     def _sees_delivery(
         self, process: Process, name: str, old: DeliveryRow | None, row: DeliveryRow, sent: Mapping[str, Sent]
@@ -139,12 +94,14 @@ class Witness:
         self.demand((old.endpoint_id, old.event_id) == (row.endpoint_id, row.event_id), f"{row.id} is another one")
         if old.state != "pending":
             self.demand(name in REVIVED_BY, f"{name} changed {row.id}, which had ended {old.state}")
+            body_bytes = self.books.events[row.sequence].body_bytes
+            self.demand(body_bytes, f"{name} brought {row.id} back, of which nothing is left to say")
         elif name in REVIVED_BY:
             self.demand(row.due_at <= old.due_at and row.state == "pending", f"{name} put {row.id} off")
         elif row.attempts != old.attempts:
             self._sees_attempt(process, old, row, sent)
         elif row.lease_id is not None:
-            now = self._us(process.clock.now())
+            now = microseconds(process.clock.now())
             jumped = process.disturbed_s > self._world.loop.time() - 2 * self._world.conditions.database_s_max
             early_s = (old.due_at - now) / 1e6
             self.demand(early_s <= 0 or jumped, f"{name} leased {row.id} {early_s} s before it was due")
@@ -159,6 +116,7 @@ class Witness:
     def _sees_lease(self, process: Process, name: str, row: DeliveryRow) -> None:
         """A lease was taken: for an endpoint that is called, by a process that lives, for longer than a call."""
         assert row.lease_id is not None, "only leases are seen here"
+        self.demand(process.role != "api", f"{process.name} leased {row.id} and calls nobody")
         state = self.books.endpoints[row.endpoint_id].state
         self.demand(state == "active", f"{name} leased {row.id}, whose endpoint is {state}")
         held = self.books.leases.get(row.lease_id)
@@ -184,6 +142,7 @@ class Witness:
         assert call is not None, "demanded"
         self.demand(call.lease_id == old.lease_id, f"a call of {row.id} was recorded under a lease it did not have")
         self.demand(self.books.outcomes[call] == one.outcome, f"what was recorded of {row.id} is not what happened")
+        self.books.attempts[row.id, row.attempts] = microseconds(one.outcome.started_at)
         self._must_follow(process, one.outcome, row)
 
     def _must_follow(self, process: Process, outcome: Outcome, row: DeliveryRow) -> None:
@@ -205,7 +164,7 @@ class Witness:
         asked = outcome.retry_after_s
         if asked is not None:
             low, high = max(low, asked), max(high, min(max(low, asked) + high - low, DAY_S))
-        wait_s = (row.due_at - self._us(process.clock.now())) / 1e6
+        wait_s = (row.due_at - microseconds(process.clock.now())) / 1e6
         self.demand(low <= wait_s <= high, f"retry {counted} of {row.id} is due in {wait_s} s, not {low}-{high}")
 
     def _sees_health(self, name: str, before: Mapping[str, EndpointRow], recorded: Sequence[Sent]) -> None:
@@ -241,13 +200,13 @@ class Witness:
     def _counts(self, outcome: Outcome, counted_at: int | None) -> bool:
         """Who asks for a pause is not counted again for calls that were under way when a failure was counted."""
         is_asked = outcome.status in {429, 503} and outcome.retry_after_s is not None
-        return not is_asked or counted_at is None or self._us(outcome.started_at) > counted_at
+        return not is_asked or counted_at is None or microseconds(outcome.started_at) > counted_at
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
     def sees_call(self, process: Process, request: OutgoingRequest, started_at: datetime) -> Call:
         """A call begins: under a lease that outlasts it, within every cap, and nobody else makes the same one."""
-        self.demand(process.is_alive, f"{process.name} calls after its end")
+        self.demand(process.is_alive and process.role != "api", f"{process.name} calls")
         call_id = call_id_of(request)
         row = self.books.deliveries.get(call_id)
         self.demand(row is not None, f"a call {call_id} was made that is no delivery")
@@ -263,6 +222,10 @@ class Witness:
         )
         self._must_be_the_event(request, row)
         self._must_be_leased(call, row)
+        self.telling.must_say_what_is_told(call, row, request.body)
+        self.signing.must_be_signed(call, request, is_excused=self._is_excused())
+        if not self._is_excused():
+            self.memory.must_tell_of_nobody(call, row, request)
         self._must_be_active(call)
         self._must_have_a_slot(call)
         key = (row.id, started_at, process.name)
@@ -277,11 +240,9 @@ class Witness:
             call.process.unrecorded[call.endpoint_id] += 1
 
     def _must_be_the_event(self, request: OutgoingRequest, row: DeliveryRow) -> None:
-        """The ids and the bytes are the same at every attempt."""
+        """The ids are the same at every attempt."""
         headers = dict(request.headers)
         self.demand(headers["webhook-id"] == row.event_id, f"{row.id} went out as event {headers['webhook-id']}")
-        first = self.books.bodies.setdefault(row.id, request.body)
-        self.demand(request.body == first, f"the body of {row.id} differs from that of its first attempt")
 
     def _must_be_leased(self, call: Call, row: DeliveryRow) -> None:
         if self._is_excused():
@@ -289,7 +250,7 @@ class Witness:
         holds = call.lease_id == row.lease_id or row.state == "cancelled"
         self.demand(call.lease_id and holds, f"{call.process.name} calls {row.id} without holding its lease")
         assert call.lease_id is not None, "demanded"
-        left_s = (self.books.leases[call.lease_id].until - self._us(call.started_at)) / 1e6
+        left_s = (self.books.leases[call.lease_id].until - microseconds(call.started_at)) / 1e6
         self.demand(left_s > DEADLINE_S, f"the lease of {row.id} ends {left_s} s after its call begins")
         for other in self._world.network.under_way:
             self.demand(other.delivery_id != row.id, f"{row.id} is called by {other.process.name} at the same time")
@@ -332,11 +293,11 @@ class Witness:
         self.demand(failures < PROBES_AFTER or not same, f"{call.endpoint_id} fails and is called twice at once")
 
     def _must_keep_the_rate(self, call: Call) -> None:
-        """In no second do more calls of one process begin than the endpoint's rate says."""
-        rate_per_s = self.books.endpoints[call.endpoint_id].rate_per_s
+        """In no second do more calls of one process begin than the rate says that it knows of."""
+        rate_per_s, known_s = call.process.rates_known.get(call.endpoint_id, (None, 0.0))
         if rate_per_s is None or self._is_excused():
             return
-        since_s = call.began_s - 1 + 1e-6
+        since_s = max(call.began_s - 1 + 1e-6, known_s)
         lately = sum(
             other.began_s > since_s and other.process is call.process and other.endpoint_id == call.endpoint_id
             for other in self.books.calls.values()
@@ -352,14 +313,15 @@ class Witness:
         """Something that should run for ever has ended."""
         self.problem = self.problem or Violation(f"a task of {process.name} failed: {error!r}")
 
+    def sees_mail(self, posting: Posting, sender: str) -> None:
+        """A mail is handed in."""
+        self.demand(sender == LETTERHEAD.sender, f"a mail comes from {sender}")
+        self.mailing.sees_mail(posting, posting.process, is_excused=self._is_excused())
+
     def sees_recorded(self, process: Process, sent: Sequence[Sent], report: RecordReport) -> None:
         """A process has learnt what its outcomes changed."""
         process.unrecorded.subtract(one.endpoint_id for one in sent if one.outcome.error is not None)
         process.knows_inactive.update(report.deactivated)
-
-    @staticmethod
-    def _us(at: datetime) -> int:
-        return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def _is_under(one: Sent, rows: Mapping[str, DeliveryRow]) -> bool:

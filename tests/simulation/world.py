@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import uuid
 from dataclasses import dataclass, field
@@ -15,12 +16,16 @@ from simulation.store import Store
 from simulation.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
+    from simulation.mail import MailServer
     from simulation.network import Network
     from simulation.process import Process
     from simulation.witness import Witness
 
 SHOWN = 60
 """Lines of the record that are shown when a world ends in failure."""
+
+SETTLES_S = 60
+"""How long after the end of all harm a process can still act upon what it learnt before: several surveys."""
 
 
 class Violation(AssertionError):
@@ -77,7 +82,9 @@ class World:
         self.harm_is_over = False
         self.transactions_under_way = 0
         self.processes: list[Process] = []
+        self.healed_s = math.inf
         self.network: Network
+        self.mail: MailServer
         self.witness: Witness
 
     def now(self) -> datetime:
@@ -91,6 +98,18 @@ class World:
     def happens(self, probability: float) -> bool:
         """Whether harm of this probability is done now; none is once the world has healed."""
         return probability > 0 and not self.harm_is_over and self.chance.random() < probability
+
+    def heal(self) -> None:
+        """There is no more harm, and nobody misbehaves any more."""
+        self.note("world", "heals")
+        self.harm_is_over = True
+        self.network.heal()
+        self.mail.mood = "well"
+
+    @property
+    def is_well(self) -> bool:
+        """Whether harm has been over for so long that everybody knows everything that was done before."""
+        return self.loop.time() >= self.healed_s + SETTLES_S
 
     def alive(self) -> list[Process]:
         """The processes that run."""
