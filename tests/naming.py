@@ -21,6 +21,10 @@ import dns.rrset
 
 TIME_TO_LIVE_S = 0
 """What a name server says that means to change its mind."""
+SILENCE_ENDURED_S = 30
+"""How long whoever asks waits for an answer."""
+ASKED_AGAIN_S = 0.2
+"""After how long a thread that waits repeats its question."""
 
 Answers = Callable[[str, int], Sequence[str] | None]
 """The addresses of a host, given how often it was asked for; a name instead is an alias; None keeps silent."""
@@ -45,9 +49,23 @@ class NameServer:
             raise OSError(f"{host} has no address")
         return found
 
+    def look_up(self, host: str) -> Sequence[str]:
+        """The same in a thread, which it blocks for as long as the server keeps silent."""
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], self.port
+        # It asks again and again, so that it ends soon after the server has begun to answer.
+        resolver.timeout = ASKED_AGAIN_S
+        try:
+            answer = resolver.resolve(host, "A", lifetime=SILENCE_ENDURED_S, search=False)
+        except dns.exception.DNSException as error:
+            raise OSError(str(error)) from error
+        return [record.to_text() for record in answer]
+
     async def _ask(self, resolver: dns.asyncresolver.Resolver, host: str, kind: str) -> list[str]:
         try:
-            answer = await resolver.resolve(host, kind, lifetime=30, search=False, raise_on_no_answer=False)
+            answer = await resolver.resolve(
+                host, kind, lifetime=SILENCE_ENDURED_S, search=False, raise_on_no_answer=False
+            )
         except dns.exception.DNSException as error:
             raise OSError(str(error)) from error
         return [record.to_text() for record in answer.rrset or ()]

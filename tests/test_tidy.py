@@ -30,12 +30,13 @@ ALLOWED: dict[str, set[str]] = {
     "usecase": {*FOUNDATION, "vault", "domain", "store"},
     "tracing": {*FOUNDATION, "domain"},
     "dispatch": {*FOUNDATION, "domain", "store", "tracing"},
+    "background": {*FOUNDATION, "domain", "store", "usecase"},
     "api": {*FOUNDATION, "vault", "domain", "store", "tracing", "usecase", "dispatch"},
     "console": {*FOUNDATION, "domain", "store", "usecase", "dispatch", "api"},
     "__main__": {"cli"},
     "delivering": {
         *FOUNDATION,
-        *("config", "vault", "domain", "store", "tracing", "usecase", "dispatch", "api"),
+        *("config", "vault", "domain", "store", "tracing", "dispatch", "background", "api"),
     },
     "app": {
         *FOUNDATION,
@@ -46,7 +47,8 @@ ALLOWED: dict[str, set[str]] = {
     "cli": {
         *FOUNDATION,
         *SECRECY,
-        *("config", "domain", "store", "usecase", "dispatch", "api", "console", "app", "receiver", "samples"),
+        *("config", "domain", "store", "usecase", "dispatch", "background", "api", "console", "app", "receiver"),
+        "samples",
     },
     "receiver": {*FOUNDATION, "domain"},
     "testing": {

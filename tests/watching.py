@@ -101,7 +101,7 @@ async def living(database_url: str) -> AsyncIterator[Lived]:
         for attempts in range(1, len(ANSWERS["dead"]) + 1):
             await until(site, lambda found, count=attempts: _has_called(found, endpoints, count))  # type: ignore[misc]
             site.clock.advance(BETWEEN_ATTEMPTS)
-            site.service.endpoints_changed()
+            site.service.told()
         yield Lived(site, endpoints)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import importlib.metadata
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import structlog
 from litestar import Litestar
@@ -24,34 +24,22 @@ from closebell.api.log import RequestIds
 from closebell.api.metrics import Metrics
 from closebell.api.metrics.backlog_look import BacklogLook
 from closebell.api.service import Service
-from closebell.api.sign_in_desk import SignInDesk
 from closebell.clock import Clock, Luck, SystemClock, SystemLuck
 from closebell.config import Settings
-from closebell.delivering import (
-    Tasks,
-    alerts_of,
-    deliver,
-    dispatcher_of,
-    do_in_background,
-    duties_of,
-    recorded_to,
-    telling,
-)
+from closebell.delivering import Basis, Delivering, deliver
 from closebell.dispatch.address import AddressBook, SystemResolver
 from closebell.dispatch.loop import Dispatcher
 from closebell.dispatch.processors import processor_named
 from closebell.dispatch.sender import Sender
-from closebell.domain.address import Network, parse_networks
+from closebell.domain.address import parse_networks
 from closebell.domain.caller import Caller
 from closebell.keyring import vault_to_serve
 from closebell.store.database import open_database
-from closebell.store.unit import Database
 from closebell.store.wake import Wake
 from closebell.tracing.choice import tracer_for
 from closebell.tracing.spans import Tracer
-from closebell.usecase.manage_keys import NewKey, ensure_admin_key
+from closebell.usecase.manage_keys import ensure_admin_key
 from closebell.usecase.sign_in import find_caller
-from closebell.vault import Vault
 
 log = structlog.get_logger()
 
@@ -78,19 +66,28 @@ def build(
             `tracer` takes the place of the one that the settings ask for.
     Errors: MisuseError for a processor or a tracer that is not installed.
     """
-    wired_clock, wired_luck = clock or SystemClock(), luck or SystemLuck()
-    cards = CardDesk(processor_named(settings.payment_processor))
-    wired_tracer = tracer or tracer_for(settings.tracing, luck=wired_luck)
+    luck = luck or SystemLuck()
+    running = functools.partial(
+        _running,
+        settings,
+        CardDesk(processor_named(settings.payment_processor)),
+        tracer=tracer or tracer_for(settings.tracing, luck=luck),
+        clock=clock or SystemClock(),
+        luck=luck,
+        show_admin_key=show_admin_key,
+    )
+    return _api(settings.role, running)
 
+
+def _api(role: str, running: Callable[[], AbstractAsyncContextManager[Service]]) -> Api:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         assert isinstance(app, Api), "build makes an Api"
-        wired = _running(settings, cards, wired_clock, wired_luck, tracer=wired_tracer, show_admin_key=show_admin_key)
-        async with wired as service:
+        async with running() as service:
             app.service = service
             yield
 
-    operations = operations_of(settings.role)
+    operations = operations_of(role)
     app = Api(
         [operation.register() for operation in operations],
         request_class=ApiRequest,
@@ -100,7 +97,7 @@ def build(
         openapi_config=None,
         debug=False,
     )
-    if settings.role == "dispatch":
+    if role == "dispatch":
         app.paths = frozenset(operation.doc.path for operation in operations)
     return app
 
@@ -114,89 +111,61 @@ def begin_stop(app: Api) -> None:
 
 @asynccontextmanager
 async def _running(
-    settings: Settings, cards: CardDesk, clock: Clock, luck: Luck, *, tracer: Tracer, show_admin_key: ShowKey
+    settings: Settings, cards: CardDesk, *, tracer: Tracer, clock: Clock, luck: Luck, show_admin_key: ShowKey
 ) -> AsyncIterator[Service]:
     """Everything that runs, started in order; stopped in the reverse order, so that nothing is handed to the gone."""
     async with AsyncExitStack() as stack:
-        # It may wait for a collector that is slow or gone, and nothing else should.
-        stack.push_async_callback(asyncio.to_thread, tracer.close)
-        metrics = Metrics(role=settings.role)
-        database = open_database(settings.database_url, observer=metrics)
-        metrics.watch_queue(lambda: database.waiting)
-        stack.push_async_callback(database.close)
-        vault = await vault_to_serve(settings, database, luck=luck)
-        if settings.admin_key is None and settings.role != "dispatch":
-            made = await database.write(ensure_admin_key, clock=clock, luck=luck)
-            if made is not None:
-                _show(made, show_admin_key)
-        networks = parse_networks(settings.allowed_networks)
-        sender = await _sender(stack, settings, networks, clock)
-        dispatcher = alerts = None
-        if settings.role != "api":
-            alerts = alerts_of(settings, database, metrics, clock)
-            dispatcher = dispatcher_of(
-                settings,
-                database,
-                sender=sender,
-                vault=vault,
-                recorded=recorded_to(metrics, alerts),
-                claimed=metrics.claimed,
-                tracer=tracer,
-                clock=clock,
-                luck=luck,
-            )
-            metrics.watch(dispatcher)
-        wake = Wake()
-        delivering = await deliver(stack, dispatcher)
-        duties = duties_of(
-            settings,
-            database,
-            dispatcher=dispatcher,
-            alerts=alerts,
-            metrics=metrics,
-            wake=wake,
-            clock=clock,
-            luck=luck,
-        )
-        do_in_background(stack, duties)
-        service = _service(
-            settings,
-            database=database,
-            cards=cards,
-            dispatcher=dispatcher,
-            delivering=delivering,
-            sender=sender,
-            vault=vault,
-            metrics=metrics,
-            tracer=tracer,
-            wake=wake,
-            networks=networks,
-            clock=clock,
-            luck=luck,
-        )
+        basis = await _basis(stack, settings, tracer=tracer, clock=clock, luck=luck)
+        await _make_first_key(basis, show_admin_key)
+        sender = await _sender(stack, basis)
+        delivering = await deliver(stack, basis, sender)
+        service = _service(basis, cards, sender, delivering)
         stack.push_async_callback(service.desk.drain)
         stack.push_async_callback(cards.drain)
-        stack.callback(wake.notify)
+        stack.callback(service.wake.notify)
         stack.callback(service.stopping.set)
-        for task in delivering:
+        for task in delivering.tasks:
             task.add_done_callback(functools.partial(_note_end, service))
-        log.info("service.started", role=settings.role, engine=database.engine_name)
+        log.info("service.started", role=settings.role, engine=basis.database.engine_name)
         yield service
         log.info("service.stopping")
     log.info("service.stopped")
 
 
-def _show(made: NewKey, show_admin_key: ShowKey) -> None:
-    log.info("admin_key.created", key_id=made.api_key.id)
-    show_admin_key(made.key)
+async def _basis(stack: AsyncExitStack, settings: Settings, *, tracer: Tracer, clock: Clock, luck: Luck) -> Basis:
+    # It may wait for a collector that is slow or gone, and nothing else should.
+    stack.push_async_callback(asyncio.to_thread, tracer.close)
+    metrics = Metrics(role=settings.role)
+    database = open_database(settings.database_url, observer=metrics)
+    metrics.watch_queue(lambda: database.waiting)
+    stack.push_async_callback(database.close)
+    return Basis(
+        settings=settings,
+        database=database,
+        vault=await vault_to_serve(settings, database, luck=luck),
+        metrics=metrics,
+        tracer=tracer,
+        wake=Wake(),
+        clock=clock,
+        luck=luck,
+    )
 
 
-async def _sender(stack: AsyncExitStack, settings: Settings, networks: tuple[Network, ...], clock: Clock) -> Sender:
-    resolver = SystemResolver()
-    stack.callback(resolver.close)
-    addresses = AddressBook(allowed_networks=networks, resolve=resolver)
+async def _make_first_key(basis: Basis, show_admin_key: ShowKey) -> None:
+    """Unless the settings name a key, or nobody calls this process, a database without one gets one."""
+    if basis.settings.admin_key is not None or basis.settings.role == "dispatch":
+        return
+    made = await basis.database.write(ensure_admin_key, clock=basis.clock, luck=basis.luck)
+    if made is not None:
+        log.info("admin_key.created", key_id=made.api_key.id)
+        show_admin_key(made.key)
+
+
+async def _sender(stack: AsyncExitStack, basis: Basis) -> Sender:
+    networks = parse_networks(basis.settings.allowed_networks)
+    addresses = AddressBook(allowed_networks=networks, resolve=SystemResolver())
     stack.push_async_callback(addresses.close)
-    sender = Sender(clock=clock, addresses=addresses, deadline_s=settings.delivery_timeout_s)
+    sender = Sender(clock=basis.clock, addresses=addresses, deadline_s=basis.settings.delivery_timeout_s)
     stack.push_async_callback(sender.close)
     return sender
 
@@ -209,59 +178,51 @@ def _note_end(service: Service, task: asyncio.Task[None]) -> None:
         service.failed.set()
 
 
-def _service(
-    settings: Settings,
-    *,
-    database: Database,
-    cards: CardDesk,
-    dispatcher: Dispatcher | None,
-    delivering: Tasks,
-    sender: Sender,
-    vault: Vault,
-    metrics: Metrics,
-    tracer: Tracer,
-    wake: Wake,
-    networks: tuple[Network, ...],
-    clock: Clock,
-    luck: Luck,
-) -> Service:
-    async def find(shown: bytes, *, is_bearer: bool) -> Caller | None:
-        return await database.read(find_caller, shown, is_bearer=is_bearer, clock=clock)
-
+def _service(basis: Basis, cards: CardDesk, sender: Sender, delivering: Delivering) -> Service:
+    settings = basis.settings
     return Service(
-        database=database,
-        desk=CloseDesk(
-            database=database,
-            dispatcher=dispatcher,
-            wake=wake,
-            clock=clock,
-            luck=luck,
-            observe=metrics.closed,
-            tracer=tracer,
-        ),
+        database=basis.database,
+        desk=_close_desk(basis, delivering.dispatcher),
         cards=cards,
-        wake=wake,
+        wake=basis.wake,
         sender=sender,
-        vault=vault,
-        gatekeeper=Gatekeeper(find=find, admin_key=settings.admin_key),
+        vault=basis.vault,
+        gatekeeper=_gatekeeper(basis),
         rate_limit=RateLimit(per_minute=limit) if (limit := settings.rate_limit_per_minute) else None,
-        sign_ins=SignInDesk(),
-        metrics=metrics,
-        tracer=tracer,
-        backlog=BacklogLook(database=database, metrics=metrics, clock=clock),
-        request_ids=RequestIds(luck),
-        clock=clock,
-        luck=luck,
-        allowed_networks=networks,
+        metrics=basis.metrics,
+        tracer=basis.tracer,
+        backlog=BacklogLook(database=basis.database, metrics=basis.metrics, clock=basis.clock),
+        request_ids=RequestIds(basis.luck),
+        clock=basis.clock,
+        luck=basis.luck,
+        allowed_networks=parse_networks(settings.allowed_networks),
         body_bytes_max=settings.body_bytes_max,
         import_bytes_max=settings.import_bytes_max,
         errors_as_200=settings.errors_as_200,
         public_url=settings.public_url,
         openapi=_description(settings.public_url),
-        endpoints_changed=telling(dispatcher, wake),
-        told=telling(dispatcher, wake),
-        is_delivering=lambda: not any(task.done() for task in delivering),
+        told=delivering.told,
+        is_delivering=lambda: not any(task.done() for task in delivering.tasks),
     )
+
+
+def _close_desk(basis: Basis, dispatcher: Dispatcher | None) -> CloseDesk:
+    return CloseDesk(
+        database=basis.database,
+        dispatcher=dispatcher,
+        wake=basis.wake,
+        clock=basis.clock,
+        luck=basis.luck,
+        observe=basis.metrics.closed,
+        tracer=basis.tracer,
+    )
+
+
+def _gatekeeper(basis: Basis) -> Gatekeeper:
+    async def find(shown: bytes, *, is_bearer: bool) -> Caller | None:
+        return await basis.database.read(find_caller, shown, is_bearer=is_bearer, clock=basis.clock)
+
+    return Gatekeeper(find=find, admin_key=basis.settings.admin_key)
 
 
 @functools.cache

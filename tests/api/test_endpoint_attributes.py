@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from calling import Site
+from closebell.api.endpoint_shapes import EndpointChange, NewEndpointRequest
+from closebell.domain.endpoint_draft import EndpointChanges, EndpointDraft
 from closebell.testing import a_paid_invoice, guid_of
 
 AT = "/v1/webhook_endpoints"
@@ -23,6 +26,16 @@ async def made(site: Site, **fields: Any) -> Any:
     reply = await site.post(AT, {**HOOK, **fields})
     assert reply.status == 201, reply.body
     return reply.document
+
+
+def test_the_wire_has_the_names_of_the_domain() -> None:
+    assert [field.name for field in fields(EndpointChanges)] == [*EndpointChange.__struct_fields__]
+    assert {field.name for field in fields(EndpointDraft)} == {*NewEndpointRequest.__struct_fields__}
+
+
+def test_a_request_shows_nothing_secret() -> None:
+    said = NewEndpointRequest(name="Books", url="https://x.example/", event_types=(), secret="hunter2")
+    assert "hunter2" not in repr(said)
 
 
 async def test_what_is_not_said_has_a_default(site: Site) -> None:

@@ -6,11 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from calling import Site
 from closebell.store import endpoints
+from closebell.store.unit import Database, P, R, Unit
 from closebell.testing import an_endpoint, guid_of, snapshot
 from exhausting import close, exhaust, rows
+from planning import noted
 from receiving import receiving
 from tampering import tamper
 
@@ -188,3 +191,40 @@ async def test_exhausted_deliveries_are_listed_with_their_reason(site: Site, exh
     assert {one["reason"] for one in listed} == {"It failed."}
     counted = (await site.get("/v1/reconciliation")).document["endpoints"]
     assert [(one["exhausted"], one["total"]) for one in counted] == [(3, 3)]
+
+
+class Noting:
+    """A database that notes the statements of its write transactions."""
+
+    def __init__(self, inner: Database) -> None:
+        self.inner = inner
+        self.written: list[str] = []
+
+    async def write(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        def watched(connection: Connection) -> R:
+            with noted(connection) as sent:
+                result = unit(connection, *args, **kwargs)
+            self.written += [statement for statement, _ in sent]
+            return result
+
+        return await self.inner.write(watched)
+
+    async def read(self, unit: Unit[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await self.inner.read(unit, *args, **kwargs)
+
+
+@pytest.mark.parametrize("headers", [{}, {"idempotency-key": "enable-0001"}])
+async def test_enabling_counts_what_comes_back_before_it_writes(
+    site: Site, exhausted: list[str], headers: dict[str, str]
+) -> None:
+    await site.call("PATCH", AT, {"recovers_when_enabled": True})
+    database = site.service.database
+    await database.write(endpoints.set_failures, ENDPOINT.id, 20, failing_since=site.clock.now(), failed_at=None)
+    noting = Noting(database)
+    site.alter(database=noting)
+    assert (await site.post(f"{AT}/enable", headers=headers)).document["state"] == "active"
+    site.alter(database=database)
+    (job,) = (await site.get(f"{AT}/recoveries")).document["recoveries"]
+    assert (job["is_automatic"], job["matched"], job["state"]) == (True, 3, "running")
+    assert any("INSERT INTO recoveries" in statement for statement in noting.written)
+    assert not [statement for statement in noting.written if "deliveries" in statement]

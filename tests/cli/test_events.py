@@ -47,7 +47,7 @@ def test_the_body_is_the_stored_one(told: Cli) -> None:
 
 
 def test_misuse(told: Cli) -> None:
-    refused(told("events", "show", "abc"), 2, "EVENT-ID: 'abc' is not the id of an event; write 24 hexadecimal digits")
+    refused(told("events", "show", "abc"), 2, "EVENT-ID: 'abc' is not an id; write its 24 hexadecimal digits")
     refused(told("events", "show", "0" * 24), 1, f"No event has the id {'0' * 24}")
     refused(told("events", "list", "--limit", "0"), 2, "--limit")
     refused(told("events", "list", "--after", "-1"), 2, "--after")

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from closebell.dispatch.address import (
     KNOWN_FOR_S,
     KNOWN_HOSTS_MAX,
+    RESOLUTIONS_MAX,
     AddressBook,
     AddressRefused,
     NameNotResolved,
     SystemResolver,
 )
 from closebell.domain.address import SETTING, parse_networks
+from closebell.usecase.manage_endpoints import ENDPOINTS_MAX
 
 HOST = "receiver.example"
 PUBLIC, OTHER_PUBLIC, METADATA = "93.184.215.14", "8.8.8.8", "169.254.169.254"
@@ -189,10 +195,132 @@ async def test_closing_abandons_what_is_under_way() -> None:
 
 @pytest.mark.asyncio
 async def test_the_system_resolver_knows_this_machine() -> None:
-    resolver = SystemResolver()
+    found = await SystemResolver()("localhost")
+    assert set(found) & {"127.0.0.1", "::1"}
+    assert len(found) == len(set(found))
+
+
+# --- threads -----------------------------------------------------------------------------------------------------
+
+
+class Blocking:
+    """A resolver that blocks its thread for every host but those that are let through."""
+
+    def __init__(self) -> None:
+        self.begun: Counter[str] = Counter()
+        self._let_through: set[str] = set()
+        self._changed = threading.Condition()
+
+    def __call__(self, host: str) -> Sequence[str]:
+        with self._changed:
+            self.begun[host] += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: host in self._let_through or "*" in self._let_through)
+        if host.startswith("broken"):
+            raise ValueError(host)
+        return (PUBLIC,)
+
+    def let(self, host: str) -> None:
+        with self._changed:
+            self._let_through.add(host)
+            self._changed.notify_all()
+
+    async def begins(self, satisfied: Callable[[Counter[str]], bool]) -> None:
+        def wait() -> bool:
+            with self._changed:
+                return self._changed.wait_for(lambda: satisfied(self.begun), timeout=20)
+
+        assert await asyncio.to_thread(wait), self.begun
+
+
+@pytest.fixture
+def blocking() -> Iterator[Blocking]:
+    """Whatever came of the test, no thread stays behind."""
+    made = Blocking()
+    yield made
+    made.let("*")
+
+
+@pytest.mark.asyncio
+async def test_a_host_that_hangs_holds_one_thread_however_many_wait_for_it(blocking: Blocking) -> None:
+    addresses = AddressBook(allowed_networks=(), resolve=SystemResolver(blocking))
+    with pytest.raises(TimeoutError):
+        await addresses.vet(HOST, plain=False, deadline_s=0.01)
+    waiting = [asyncio.create_task(vet(addresses)) for _ in range(20)]
+    await blocking.begins(lambda begun: begun[HOST] > 0)
+    blocking.let("other.example")
+    assert await vet(addresses, "other.example") == (PUBLIC,)
+    blocking.let(HOST)
+    assert set(await asyncio.gather(*waiting)) == {(PUBLIC,)}
+    assert blocking.begun == {HOST: 1, "other.example": 1}
+
+
+@pytest.mark.asyncio
+async def test_threads_are_bounded_and_those_left_behind_count_until_they_end(blocking: Blocking) -> None:
+    resolver = SystemResolver(blocking)
+    hosts = [f"host-{number}.example" for number in range(RESOLUTIONS_MAX)]
+    left_behind = [asyncio.create_task(resolve(resolver, host)) for host in hosts]
+    await blocking.begins(lambda begun: len(begun) == RESOLUTIONS_MAX)
+    for one in left_behind:
+        one.cancel()
+    await asyncio.gather(*left_behind, return_exceptions=True)
+
+    late = [asyncio.create_task(resolve(resolver, f"late-{number}.example")) for number in range(2)]
+    blocking.let(hosts[5])
+    await blocking.begins(lambda begun: begun["late-0.example"] == 1)
+    assert set(blocking.begun) == {*hosts, "late-0.example"}
+    blocking.let("*")
+    assert await asyncio.gather(*late) == [(PUBLIC,)] * 2
+
+
+def test_each_endpoint_finds_a_thread_when_all_others_hang() -> None:
+    assert RESOLUTIONS_MAX > ENDPOINTS_MAX
+
+
+@pytest.mark.asyncio
+async def test_what_goes_wrong_in_a_thread_is_raised_where_it_is_waited_for(blocking: Blocking) -> None:
+    blocking.let("*")
+    with pytest.raises(ValueError, match="broken"):
+        await vet(AddressBook(allowed_networks=(), resolve=SystemResolver(blocking)), "broken.example")
+
+
+@pytest.mark.asyncio
+async def test_a_system_without_a_thread_to_spare_is_a_failure_and_costs_no_room(blocking: Blocking) -> None:
+    blocking.let("*")
+    addresses = AddressBook(allowed_networks=(), resolve=SystemResolver(blocking))
+    before = threading.stack_size(1 << 47)  # more than there is address space
     try:
-        found = await resolver("localhost")
-        assert set(found) & {"127.0.0.1", "::1"}
-        assert len(found) == len(set(found))
+        for _ in range(RESOLUTIONS_MAX + 1):
+            with pytest.raises(NameNotResolved, match="the system allows no further thread"):
+                await vet(addresses)
     finally:
-        resolver.close()
+        threading.stack_size(before)
+    assert await vet(addresses) == (PUBLIC,)
+
+
+STOPS = """
+import asyncio, threading
+from closebell.dispatch.address import AddressBook, SystemResolver
+
+def hang(host):
+    begun.set()
+    threading.Event().wait()
+
+async def main():
+    book = AddressBook(allowed_networks=(), resolve=SystemResolver(hang))
+    waiting = asyncio.create_task(book.vet("receiver.example", plain=False, deadline_s=60))
+    await asyncio.to_thread(begun.wait)
+    await book.close()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+begun = threading.Event()
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_stops_waits_for_no_name() -> None:
+    assert subprocess.run([sys.executable, "-c", STOPS], check=True, timeout=60, capture_output=True).stderr == b""
+
+
+async def resolve(resolver: SystemResolver, host: str) -> Sequence[str]:
+    return await resolver(host)

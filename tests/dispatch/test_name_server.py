@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from closebell.dispatch.address import KNOWN_FOR_S, AddressBook
+from closebell.dispatch.address import KNOWN_FOR_S, AddressBook, Resolve, SystemResolver
 from closebell.dispatch.sender import OutgoingRequest, Sender
 from closebell.domain.address import SETTING, parse_networks
 from closebell.domain.delivery import Fault, Outcome
@@ -35,10 +35,17 @@ class Seconds:
 
 @asynccontextmanager
 async def sending(
-    server: NameServer, *, allowed: Sequence[str] = LOOPBACK, deadline_s: float = 10, watch: Seconds | None = None
+    server: NameServer,
+    *,
+    allowed: Sequence[str] = LOOPBACK,
+    deadline_s: float = 10,
+    watch: Seconds | None = None,
+    resolve: Resolve | None = None,
 ) -> AsyncIterator[Sender]:
     book = AddressBook(
-        allowed_networks=parse_networks(allowed), resolve=server.addresses_of, monotonic_s=watch or Seconds()
+        allowed_networks=parse_networks(allowed),
+        resolve=resolve or server.addresses_of,
+        monotonic_s=watch or Seconds(),
     )
     sender = Sender(clock=FixedClock(NOON), addresses=book, deadline_s=deadline_s)
     try:
@@ -145,6 +152,31 @@ async def test_a_name_server_that_keeps_silent_costs_the_deadline_and_no_more() 
         outcome = await call(sender, 80)
     assert outcome.error is Fault.TIMEOUT
     assert outcome.detail == f"{HOST} was not resolved within 0.3 s."
+
+
+async def test_names_that_hang_keep_no_other_name_waiting() -> None:
+    """Forty hosts of a name server that keeps silent, each called twice; the names are resolved in threads."""
+    hang = [f"hang-{number}.example" for number in range(40)]
+    asked: set[str] = set()
+    all_asked, is_over = asyncio.Event(), asyncio.Event()
+
+    def answers(host: str, _times: int) -> Sequence[str] | None:
+        asked.add(host)
+        if asked.issuperset(hang):
+            all_asked.set()
+        return ("127.0.0.1",) if is_over.is_set() or host == HOST else None
+
+    async with receiving() as receiver, naming(answers) as server:
+        resolver = SystemResolver(look_up=server.look_up)
+        async with sending(server, resolve=resolver, deadline_s=30) as sender:
+            waiting = [asyncio.create_task(call(sender, receiver.port, host=host)) for host in hang * 2]
+            async with asyncio.timeout(20):
+                await all_asked.wait()
+            assert (await call(sender, receiver.port)).error is None
+            assert not any(one.done() for one in waiting)
+            is_over.set()
+            assert {outcome.error for outcome in await asyncio.gather(*waiting)} == {None}
+    assert len(receiver.calls) == 1 + 2 * len(hang)
 
 
 @pytest.mark.parametrize("garbage", [True, False])

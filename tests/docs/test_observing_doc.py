@@ -66,11 +66,11 @@ def test_every_metric_is_documented_with_its_labels_and_no_other() -> None:
 class Logged:
     """One call that writes to the log."""
 
-    def __init__(self, path: Path, node: ast.Call, level: str) -> None:
+    def __init__(self, path: Path, node: ast.Call, level: str, fields: set[str] | None = None) -> None:
         self.place = f"{path.relative_to(ROOT)}:{node.lineno}"
         self.level = "error" if level == "exception" else level
         self.names = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-        self.fields = {one.arg for one in node.keywords if one.arg is not None} - {"exc_info"}
+        self.fields = fields or {one.arg for one in node.keywords if one.arg is not None} - {"exc_info"}
         self.has_more = any(one.arg is None for one in node.keywords)
         if level == "exception" or any(one.arg == "exc_info" for one in node.keywords):
             self.fields.add("exception")
@@ -87,6 +87,8 @@ def logged() -> list[Logged]:
                     found.append(Logged(path, node, "as logged"))
                 case ast.Call(func=ast.Name(id="tell"), args=[ast.Constant(value=str())]):
                     found.append(Logged(path, node, "debug; info from status 400"))
+                case ast.Call(func=ast.Name(id="repeat"), args=[ast.Constant(value=str()), _]):
+                    found.append(Logged(path, node, "warning", fields={"error"}))
     return found
 
 

@@ -9,11 +9,12 @@ import pytest
 from closebell.api.access import KNOWN_FOR_S
 from closebell.api.exchange import BODY_PAUSE_S_MAX
 from closebell.api.metrics import Metrics
+from closebell.background.duty import BEGIN_AGAIN_S
+from closebell.background.forgetting import ATTEMPTS_AT_ONCE, BODIES_AT_ONCE, PORTIONS_MAX
 from closebell.cli.bounded_http import HEAD_BYTES_MAX, HEAD_WITHIN_S
 from closebell.cli.serve import KEEP_ALIVE_S, REQUESTS_FINISH_S
 from closebell.config import Settings
-from closebell.dispatch.duty import BEGIN_AGAIN_S
-from closebell.dispatch.forgetting import ATTEMPTS_AT_ONCE, BODIES_AT_ONCE, PORTIONS_MAX
+from closebell.dispatch import address, flood
 from closebell.dispatch.pace import PROBES_AFTER_FAILURES
 from closebell.dispatch.sender import BODY_BYTES_MAX
 from closebell.domain.delivery import FAILURES_IN_A_ROW_MAX
@@ -57,6 +58,9 @@ def test_every_state_of_a_delivery_is_documented() -> None:
         (KEEP_ALIVE_S == 75, "75 s after an answer"),
         (BODY_PAUSE_S_MAX == 30, "| a pause within a body | 30 s; then 400 |"),
         (BODY_BYTES_MAX == 16 * 1024, "| 16 KiB are read, 10 s for the whole call"),
+        (flood.POURED_BYTES_MAX == 1024**2, "1 MiB more than its calls account for"),
+        (address.RESOLUTIONS_MAX == 128, "one for each host, and 128 at once"),
+        (address.KNOWN_FOR_S == 5, "An answer is used for 5 s"),
         (BODIES_AT_ONCE == 200, "200 bodies or 1,000 attempts in one transaction"),
         (ATTEMPTS_AT_ONCE == 1_000, "200 bodies or 1,000 attempts in one transaction"),
         (BODIES_AT_ONCE * PORTIONS_MAX == 60_000, "up to 60,000 bodies a minute"),

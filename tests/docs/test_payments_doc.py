@@ -8,10 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from closebell.api.card_desk import PAGES_EVERY_S, PROCESSOR_DEADLINE_S
+from closebell.api.card_desk import PROCESSOR_DEADLINE_S
 from closebell.api.catalogue import OPERATIONS
 from closebell.api.online_payments import DECLINED
 from closebell.api.tips import Split
+from closebell.background.payment_pages import PAGES_EVERY_S
 from closebell.dispatch.processors import GROUP
 from closebell.domain.event import PAYMENTS_ADDED, PAYMENTS_DELETED, PaymentsData
 from closebell.domain.payment import PAYMENT_MODES, PAYMENT_NAMES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +33,19 @@ def test_what_is_not_said_has_a_default() -> None:
     assert (made.center_ids, made.signature_styles) == ((), (SignatureStyle.STANDARD,))
     assert made.secrets == ()
     assert (made.created_at, made.updated_at, made.consecutive_failures) == (NOON, NOON, 0)
+
+
+def test_a_draft_leaves_nothing_of_another_endpoint_but_its_credentials() -> None:
+    draft = EndpointDraft(name="Till", url="https://till.example/hook", event_types=("Invoice.Closed",))
+    left = {field.name for field in fields(EndpointChanges) if getattr(draft, field.name) is None}
+    assert left == {"headers", "authorization"}
+
+
+def test_nothing_secret_is_in_a_repr() -> None:
+    draft = EndpointDraft(
+        name="Till", url="https://x.example/", event_types=(), secret="hunter2", headers={"X-Api-Key": "hunter2"}
+    )
+    assert "hunter2" not in repr(draft)
 
 
 def test_repeats_count_once() -> None:

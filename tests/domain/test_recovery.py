@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from closebell.domain.recovery import RATE_PER_S_MAX, Recovery, RecoveryState
+from closebell.domain.recovery import RECOVERED_PER_S_MAX, Recovery, RecoveryState
 from closebell.testing import NOON, guid_of
 
 RUNNING = Recovery(
@@ -44,7 +44,7 @@ def test_a_running_one_of_a_deactivated_endpoint_is_held() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"until": NOON}, {"recovered": 4}, {"rate_per_s": 0}, {"rate_per_s": RATE_PER_S_MAX + 1}],
+    [{"until": NOON}, {"recovered": 4}, {"rate_per_s": 0}, {"rate_per_s": RECOVERED_PER_S_MAX + 1}],
 )
 def test_what_cannot_be_is_not_made(wrong: dict[str, object]) -> None:
     with pytest.raises(AssertionError):

@@ -68,6 +68,7 @@ def asked(connection: Connection) -> Iterator[tuple[str, Work]]:
     yield "cancel", lambda c: cancel_recovery(c, ENDPOINT.id, recovery_id, clock=clock)
     yield "begin", begin
     yield "enable", lambda c: exhausted.earliest_since(c, ENDPOINT.id, NOON)
+    yield "running", lambda c: recoveries.running(c, ENDPOINT.id)
     yield "resend", lambda c: resend_delivery(c, last, clock=clock)
     yield "endpoint gone", lambda c: recoveries.cancel_running(c, ENDPOINT.id, now=NOON)
 

@@ -57,7 +57,7 @@ async def test_each_attempt_is_of_the_callers_trace_and_a_span_of_its_own(databa
         assert await stored(site) == [SENT]
         await until(site, lambda found: found("closebell_record_outcomes_sum") == 1)
         site.clock.advance(BETWEEN_ATTEMPTS)
-        site.service.endpoints_changed()
+        site.service.told()
         calls = await receiver.wait_for(2)
     received = [call.headers["traceparent"] for call in calls]
     assert [traceparent.parse(one.encode()) for one in received] == received, "what goes out is sound"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, insert, select
 
-from closebell.api.erasure_desk import carry_out
+from closebell.background.erasing import carry_out
 from closebell.domain import chain
 from closebell.domain.caller import OPERATOR
 from closebell.domain.event import GUEST_ERASED, PAYMENTS_ADDED

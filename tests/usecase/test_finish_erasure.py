@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from closebell.api.erasure_desk import carry_out
+from closebell.background.erasing import carry_out
 from closebell.store import failure_log, tables
 from closebell.store.erasures import Erasure
 from closebell.store.failure_log import NewFailure

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from closebell.api.erasure_desk import carry_out
+from closebell.background.erasing import carry_out
 from closebell.domain.intake_report import ImportReport, Result
 from closebell.store import directory, erasures
 from closebell.store.unit import Database

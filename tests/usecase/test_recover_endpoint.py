@@ -11,7 +11,7 @@ from sqlalchemy import Connection, update
 
 from closebell.dispatch.recovering import recover_portion
 from closebell.domain.endpoint import Endpoint, EndpointState
-from closebell.domain.recovery import RATE_PER_S_MAX, Recovery, RecoveryState
+from closebell.domain.recovery import RECOVERED_PER_S_MAX, Recovery, RecoveryState
 from closebell.errors import Conflict, InvalidInput, NotFound
 from closebell.store import endpoints, recoveries, tables
 from closebell.store.unit import Database
@@ -19,9 +19,11 @@ from closebell.testing import NOON, FixedClock, SeededLuck, an_endpoint, guid_of
 from closebell.usecase.examine import CHECKS, run_check
 from closebell.usecase.manage_endpoints import delete_endpoint, disable_endpoint, enable_endpoint
 from closebell.usecase.recover_endpoint import (
+    Missed,
     Recoverable,
     RecoveryPlan,
     cancel_recovery,
+    count_missed,
     count_recoverable,
     list_recoveries,
     read_recovery,
@@ -29,6 +31,7 @@ from closebell.usecase.recover_endpoint import (
 )
 from closebell.usecase.resend_delivery import resend_delivery
 from exhausting import ATTEMPTS, close, exhaust, rows
+from planning import noted
 from tampering import tamper
 
 ENDPOINT = an_endpoint()
@@ -215,7 +218,7 @@ async def test_a_period_that_ends_before_it_begins_is_refused(database: Database
         assert caught.value.field == "since"
 
 
-@pytest.mark.parametrize("rate", [0, -1, RATE_PER_S_MAX + 1])
+@pytest.mark.parametrize("rate", [0, -1, RECOVERED_PER_S_MAX + 1])
 def test_the_pace_is_bounded(rate: int) -> None:
     with pytest.raises(InvalidInput) as caught:
         RecoveryPlan(since=NOON, rate_per_s=rate)
@@ -328,6 +331,84 @@ def fail(connection: Connection, /, *, since: datetime, **fields: Any) -> None:
 AUTOMATIC = an_endpoint(recovers_when_enabled=True)
 
 
+async def enable(database: Database, clock: FixedClock) -> None:
+    """As whoever asks for it does: count in a read, then enable."""
+    counted = await database.read(count_missed, ENDPOINT.id, clock=clock)
+    await database.write(enable_endpoint, ENDPOINT.id, counted=counted, clock=clock, luck=LUCK)
+
+
+async def test_what_comes_back_is_not_looked_for_while_others_wait_to_write(database: Database) -> None:
+    clock = await with_exhausted(database, 3, endpoint=AUTOMATIC)
+    await database.write(fail, since=NOON)
+    counted = await database.read(count_missed, ENDPOINT.id, clock=clock)
+    looks = await database.write(_looks_at_deliveries, counted, clock)
+    assert looks == []
+    (job,) = await database.read(list_recoveries, ENDPOINT.id, clock=clock)
+    assert (job.is_automatic, job.state, job.matched, job.since) == (True, RecoveryState.RUNNING, 3, NOON)
+    await database.write(fail, since=NOON)
+    assert await database.write(_looks_at_deliveries, None, clock) != [], "nobody has counted before"
+
+
+def _looks_at_deliveries(connection: Connection, counted: Missed | None, clock: FixedClock) -> list[str]:
+    """The statements about deliveries that enabling sends."""
+    with noted(connection) as sent:
+        enable_endpoint(connection, ENDPOINT.id, counted=counted, clock=clock, luck=LUCK)
+    return [statement for statement, _ in sent if "deliveries" in statement]
+
+
+async def test_counting_changes_nothing_and_needs_the_endpoint(database: Database) -> None:
+    clock = await with_exhausted(database, 1, endpoint=AUTOMATIC)
+    await database.write(fail, since=NOON)
+    before = await database.read(snapshot)
+    await database.read(count_missed, ENDPOINT.id, clock=clock)
+    assert await database.read(snapshot) == before
+    with pytest.raises(NotFound, match=guid_of("other")):
+        await database.read(count_missed, guid_of("other"), clock=clock)
+
+
+async def test_what_failed_since_it_was_counted_comes_back_too(database: Database) -> None:
+    clock = await with_exhausted(database, 1, endpoint=AUTOMATIC)
+    await database.write(close, ["late"], clock=clock)
+    clock.advance(HOUR)
+    await database.write(fail, since=clock.now(), consecutive_failures=20)
+    counted = await database.read(count_missed, ENDPOINT.id, clock=clock)
+    assert counted.found is None
+    (late,) = await database.write(exhaust, at=clock.now())
+    await database.write(fail, since=clock.now(), consecutive_failures=21)
+    await database.write(enable_endpoint, ENDPOINT.id, counted=counted, clock=clock, luck=LUCK)
+    await carried_out(database, clock)
+    assert [row.id for row in await due(database)] == [late]
+
+
+async def test_a_success_since_it_was_counted_ends_the_trouble(database: Database) -> None:
+    clock = await with_exhausted(database, 1, endpoint=AUTOMATIC)
+    await database.write(fail, since=NOON)
+    counted = await database.read(count_missed, ENDPOINT.id, clock=clock)
+    assert counted.found is not None
+    await database.write(_was_well, ENDPOINT.id)
+    await database.write(enable_endpoint, ENDPOINT.id, counted=counted, clock=clock, luck=LUCK)
+    assert await database.read(list_recoveries, ENDPOINT.id, clock=clock) == []
+
+
+async def test_a_recovery_that_was_cancelled_since_it_was_counted_is_not_widened(database: Database) -> None:
+    clock = await with_exhausted(database, 4, endpoint=AUTOMATIC, apart=timedelta(seconds=1))
+    told = [row.created_at for row in await database.read(rows)]
+    begun = await started(database, clock, RecoveryPlan(since=told[0], rate_per_s=1))
+    clock.advance(HOUR)
+    last = (await database.read(rows))[-1]
+    await database.write(resend_delivery, last.id, clock=clock)
+    await database.write(exhaust, at=clock.now())
+    await database.write(fail, since=clock.now())
+    counted = await database.read(count_missed, ENDPOINT.id, clock=clock)
+    await database.write(cancel_recovery, ENDPOINT.id, begun.id, clock=clock)
+    await database.write(enable_endpoint, ENDPOINT.id, counted=counted, clock=clock, luck=LUCK)
+    jobs = await database.read(list_recoveries, ENDPOINT.id, clock=clock)
+    assert [(job.is_automatic, job.state, job.since, job.matched) for job in jobs] == [
+        (True, RecoveryState.RUNNING, told[3], 1),
+        (False, RecoveryState.CANCELLED, told[0], 4),
+    ]
+
+
 async def test_enabling_brings_back_what_was_exhausted_since_the_last_success(database: Database) -> None:
     clock = await with_exhausted(database, 2, endpoint=AUTOMATIC)
     clock.advance(HOUR)
@@ -336,7 +417,7 @@ async def test_enabling_brings_back_what_was_exhausted_since_the_last_success(da
     clock.advance(HOUR)
     (late,) = await database.write(exhaust, at=clock.now())
     await database.write(fail, since=began)
-    await database.write(enable_endpoint, ENDPOINT.id, clock=clock, luck=LUCK)
+    await enable(database, clock)
     (job,) = await database.read(list_recoveries, ENDPOINT.id, clock=clock)
     assert (job.is_automatic, job.state, job.matched, job.since) == (True, RecoveryState.RUNNING, 1, began)
     await carried_out(database, clock)
@@ -346,7 +427,7 @@ async def test_enabling_brings_back_what_was_exhausted_since_the_last_success(da
 async def test_an_old_event_that_was_exhausted_in_the_trouble_comes_back(database: Database) -> None:
     clock = await with_exhausted(database, 2, endpoint=AUTOMATIC)
     await database.write(fail, since=clock.now())
-    await database.write(enable_endpoint, ENDPOINT.id, clock=clock, luck=LUCK)
+    await enable(database, clock)
     (job,) = await database.read(list_recoveries, ENDPOINT.id, clock=clock)
     assert (job.since, job.matched) == (NOON, 2)
 
@@ -355,7 +436,7 @@ async def test_enabling_brings_back_what_a_clock_that_was_ahead_has_told(databas
     clock = await with_exhausted(database, 2, endpoint=AUTOMATIC)
     clock.set(NOON - HOUR)
     await database.write(fail, since=clock.now())
-    await database.write(enable_endpoint, ENDPOINT.id, clock=clock, luck=LUCK)
+    await enable(database, clock)
     (job,) = await database.read(list_recoveries, ENDPOINT.id, clock=clock)
     assert (job.since, job.until, job.matched) == (NOON, NOON + timedelta(microseconds=1), 2)
     await carried_out(database, clock)
@@ -373,7 +454,7 @@ async def test_enabling_alone_brings_nothing_back(database: Database, fields: di
     if "failing_since" in fields:
         await database.write(disable_endpoint, ENDPOINT.id, clock=clock)
         await database.write(_was_well, ENDPOINT.id)
-    await database.write(enable_endpoint, ENDPOINT.id, clock=clock, luck=LUCK)
+    await enable(database, clock)
     assert await database.read(list_recoveries, ENDPOINT.id, clock=clock) == []
 
 
@@ -385,7 +466,7 @@ async def test_nothing_exhausted_needs_no_recovery(database: Database) -> None:
     clock = await with_exhausted(database, 2, endpoint=AUTOMATIC)
     clock.advance(HOUR)
     await database.write(fail, since=clock.now())
-    await database.write(enable_endpoint, ENDPOINT.id, clock=clock, luck=LUCK)
+    await enable(database, clock)
     assert await database.read(list_recoveries, ENDPOINT.id, clock=clock) == []
 
 
@@ -398,7 +479,7 @@ async def test_enabling_widens_the_recovery_that_is_running(database: Database) 
     clock.advance(timedelta(seconds=1))
     (again,) = await database.write(exhaust, at=clock.now())
     await database.write(fail, since=NOON)
-    await database.write(enable_endpoint, ENDPOINT.id, clock=clock, luck=LUCK)
+    await enable(database, clock)
     (job,) = await database.read(list_recoveries, ENDPOINT.id, clock=clock)
     assert (job.id, job.since, job.recovered, job.matched) == (begun.id, told[0], 1, 5)
     jobs = await carried_out(database, clock)
@@ -415,7 +496,7 @@ async def test_widening_keeps_what_was_asked_for(database: Database) -> None:
     await database.write(resend_delivery, last.id, clock=clock)
     await database.write(exhaust, at=clock.now())
     await database.write(fail, since=clock.now())
-    await database.write(enable_endpoint, ENDPOINT.id, clock=clock, luck=LUCK)
+    await enable(database, clock)
     (job,) = await database.read(list_recoveries, ENDPOINT.id, clock=clock)
     assert (job.id, job.since, job.matched, job.is_automatic) == (begun.id, first.created_at, 4, False)
     assert last.created_at < job.until

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 
+from closebell.background.upkeep import go_round
 from closebell.dispatch.credentials import open_credentials
-from closebell.dispatch.upkeep import go_round
 from closebell.domain.authorization import AuthorizationDraft
 from closebell.domain.endpoint import Endpoint
 from closebell.domain.rotation import Rotation

@@ -11,12 +11,9 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from closebell.clock import Clock
 from closebell.domain.invoice import Transaction, TransactionState
 from closebell.domain.processor import Charge, ChargeRequest, Processor
 from closebell.errors import Unavailable
-from closebell.store.unit import Database
-from closebell.usecase.settle_payment import give_up_overdue_pages
 
 log = structlog.get_logger()
 R = TypeVar("R")
@@ -25,8 +22,6 @@ PROCESSOR_DEADLINE_S: Final = 30
 """Seconds that a processor has for one answer; after that nobody knows what became of the charge."""
 PAYMENTS_UNDER_WAY_MAX: Final = 256
 """Payments online that are under way at once in one process."""
-PAGES_EVERY_S: Final = 60
-"""Seconds between two looks for pages that nobody paid on in time."""
 
 
 class CardDesk:
@@ -94,16 +89,3 @@ class CardDesk:
         except Exception as error:  # noqa: BLE001 (a processor may raise anything, and the payment must be recorded)
             log.warning("processor.no_answer", asked=what, transaction_id=transaction_id, error=type(error).__name__)
             return Charge(state=TransactionState.PENDING, reason="The processor gave no answer.")
-
-
-async def give_up_pages(database: Database, *, clock: Clock, every_s: float = PAGES_EVERY_S) -> None:
-    """Give up pages that nobody paid on in time, until cancelled; they keep no invoice from closing then."""
-    while True:
-        try:
-            count = await database.write(give_up_overdue_pages, clock=clock)
-        except Unavailable as error:
-            log.warning("payment_pages.database_unavailable", error=str(error))
-        else:
-            if count:
-                log.info("payment_pages.given_up", count=count)
-        await asyncio.sleep(every_s)

@@ -16,6 +16,7 @@ from closebell.api.credential_shapes import (
 from closebell.domain.condition import Condition, ConditionDraft
 from closebell.domain.endpoint import Endpoint
 from closebell.domain.endpoint_draft import EndpointChanges, EndpointDraft
+from closebell.domain.sealed import SECRET_MASK
 
 MASKED: Final = "whsec_****"
 """What is shown of a secret after the one time it is shown whole."""
@@ -42,104 +43,58 @@ class ConditionShape(msgspec.Struct, frozen=True, kw_only=True):
         return ConditionDraft(field=self.field, equals=bytes(self.equals).decode())
 
 
-class EndpointRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint as it should be; what is left out has its default."""
+class EndpointChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What should be different; what is left out or null stays as it is, and a `rate_per_s` of 0 is no bound."""
 
-    name: str
-    url: str
-    event_types: list[str]
+    name: str | None = None
+    url: str | None = None
+    event_types: tuple[str, ...] | None = None
     http_method: str | None = None
     description: str | None = None
-    center_ids: list[str] | None = None
-    signature_styles: list[str] | None = None
+    center_ids: tuple[str, ...] | None = None
+    signature_styles: tuple[str, ...] | None = None
     policy: str | None = None
     rate_per_s: int | None = None
     recovers_when_enabled: bool | None = None
-    conditions: list[ConditionShape] | None = None
+    conditions: tuple[ConditionShape, ...] | None = None
     headers: dict[str, str] | None = None
     authorization: AuthorizationRequest | None = None
 
     @property
-    def changes(self) -> EndpointChanges:
-        """What makes any endpoint this one."""
-        return EndpointChanges(
-            name=self.name,
-            url=self.url,
-            event_types=tuple(self.event_types),
-            http_method="POST" if self.http_method is None else self.http_method,
-            description=self.description or "",
-            center_ids=tuple(self.center_ids or ()),
-            signature_styles=("standard",) if self.signature_styles is None else tuple(self.signature_styles),
-            policy="standard" if self.policy is None else self.policy,
-            rate_per_s=self.rate_per_s or 0,
-            recovers_when_enabled=bool(self.recovers_when_enabled),
-            conditions=tuple(one.draft for one in self.conditions or ()),
-            headers=self.headers,
-            authorization=None if self.authorization is None else self.authorization.draft,
-        )
+    def wanted(self) -> EndpointChanges:
+        """What is asked for."""
+        return EndpointChanges(**self._said())
+
+    def _said(self) -> dict[str, Any]:
+        """What is mentioned, under the names that the domain gives it too."""
+        said = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        if self.conditions is not None:
+            said["conditions"] = tuple(one.draft for one in self.conditions)
+        if self.authorization is not None:
+            said["authorization"] = self.authorization.draft
+        return said
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({SECRET_MASK})"
+
+
+class EndpointRequest(EndpointChange, frozen=True, kw_only=True):
+    """An endpoint as it should be; what is left out has its default."""
+
+    name: str
+    url: str
+    event_types: tuple[str, ...]
+
+    @property
+    def wanted(self) -> EndpointDraft:
+        """The endpoint that is asked for."""
+        return EndpointDraft(**self._said())
 
 
 class NewEndpointRequest(EndpointRequest, frozen=True, kw_only=True):
     """An endpoint to create; `secret` is made here unless the receiver brings one of its own."""
 
     secret: str | None = None
-
-    @property
-    def draft(self) -> EndpointDraft:
-        """The endpoint that is asked for."""
-        return EndpointDraft(
-            name=self.name,
-            url=self.url,
-            event_types=tuple(self.event_types),
-            http_method="POST" if self.http_method is None else self.http_method,
-            description=self.description or "",
-            center_ids=tuple(self.center_ids or ()),
-            signature_styles=("standard",) if self.signature_styles is None else tuple(self.signature_styles),
-            policy="standard" if self.policy is None else self.policy,
-            rate_per_s=self.rate_per_s,
-            recovers_when_enabled=bool(self.recovers_when_enabled),
-            conditions=tuple(one.draft for one in self.conditions or ()),
-            secret=self.secret,
-            headers=self.headers,
-            authorization=None if self.authorization is None else self.authorization.draft,
-        )
-
-
-class EndpointChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What should be different; what is left out or null stays as it is, and a `rate_per_s` of 0 is no bound."""
-
-    name: str | None = None
-    url: str | None = None
-    event_types: list[str] | None = None
-    http_method: str | None = None
-    description: str | None = None
-    center_ids: list[str] | None = None
-    signature_styles: list[str] | None = None
-    policy: str | None = None
-    rate_per_s: int | None = None
-    recovers_when_enabled: bool | None = None
-    conditions: list[ConditionShape] | None = None
-    headers: dict[str, str] | None = None
-    authorization: AuthorizationRequest | None = None
-
-    @property
-    def changes(self) -> EndpointChanges:
-        """What is asked for."""
-        return EndpointChanges(
-            name=self.name,
-            url=self.url,
-            event_types=_tuple(self.event_types),
-            http_method=self.http_method,
-            description=self.description,
-            center_ids=_tuple(self.center_ids),
-            signature_styles=_tuple(self.signature_styles),
-            policy=self.policy,
-            rate_per_s=self.rate_per_s,
-            recovers_when_enabled=self.recovers_when_enabled,
-            conditions=None if self.conditions is None else tuple(one.draft for one in self.conditions),
-            headers=self.headers,
-            authorization=None if self.authorization is None else self.authorization.draft,
-        )
 
 
 class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,30 +167,11 @@ def document(endpoint: Endpoint) -> EndpointDocument:
     return EndpointDocument(**_fields(endpoint, MASKED))
 
 
-def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else tuple(values)
-
-
 def _fields(endpoint: Endpoint, secret: str) -> dict[str, Any]:
-    return {
-        "id": endpoint.id,
-        "name": endpoint.name,
-        "description": endpoint.description,
-        "url": endpoint.url,
-        "http_method": endpoint.http_method.value,
-        "event_types": list(endpoint.event_types),
-        "center_ids": list(endpoint.center_ids),
-        "signature_styles": [style.value for style in endpoint.signature_styles],
-        "policy": endpoint.policy.value,
-        "rate_per_s": endpoint.rate_per_s,
-        "recovers_when_enabled": endpoint.recovers_when_enabled,
+    shown = {
         "conditions": [ConditionShape.of(one) for one in endpoint.conditions],
-        "state": endpoint.state.value,
-        "state_reason": endpoint.state_reason,
-        "consecutive_failures": endpoint.consecutive_failures,
-        "created_at": endpoint.created_at,
-        "updated_at": endpoint.updated_at,
-        "enabled_at": endpoint.enabled_at,
         **credential_fields(endpoint),
         "secret": secret,
     }
+    as_it_is = {name: getattr(endpoint, name) for name in EndpointDocument.__struct_fields__ if name not in shown}
+    return {**as_it_is, **shown}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -35,10 +36,13 @@ from closebell.usecase.manage_endpoints import (
     read_endpoint,
     update_endpoint,
 )
+from closebell.usecase.recover_endpoint import count_missed
 from closebell.usecase.rotate_secret import EndpointWithSecret
 
 _AT: Final = "/v1/webhook_endpoints/{endpoint_id}"
 
+_doc: Final = partial(Doc, tag="Webhook endpoints", is_extension=True, role=Role.ADMIN, needs_every_center=True)
+"""What is told about a route of endpoints: all of them are for administrators of every centre."""
 
 _NEW: Final = msgspec.json.Decoder(NewEndpointRequest)
 _WHOLE: Final = msgspec.json.Decoder(EndpointRequest)
@@ -47,10 +51,9 @@ _ONE: Final = {**examples.ENDPOINT, "error": None}
 
 
 @operation(
-    Doc(
+    _doc(
         method="POST",
         path="/v1/webhook_endpoints",
-        tag="Webhook endpoints",
         summary="Create an endpoint",
         description="The answer is the only one that shows the signing secret.",
         body=NewEndpointRequest,
@@ -59,9 +62,6 @@ _ONE: Final = {**examples.ENDPOINT, "error": None}
         answer_example={**_ONE, "secret": examples.SHOWN_SECRET},
         status=201,
         refusals=(409, 413),
-        is_extension=True,
-        role=Role.ADMIN,
-        needs_every_center=True,
         shows_secret=True,
     )
 )
@@ -72,7 +72,7 @@ async def post_endpoint(request: ApiRequest) -> Answer:
     return await request.write(
         _new,
         create_endpoint,
-        said.draft,
+        said.wanted,
         networks=service.allowed_networks,
         vault=service.vault,
         clock=service.clock,
@@ -81,16 +81,12 @@ async def post_endpoint(request: ApiRequest) -> Answer:
 
 
 @operation(
-    Doc(
+    _doc(
         method="GET",
         path="/v1/webhook_endpoints",
-        tag="Webhook endpoints",
         summary="List the endpoints",
         answer=EndpointsAnswer,
         answer_example={"webhook_endpoints": [examples.ENDPOINT], "error": None},
-        is_extension=True,
-        role=Role.ADMIN,
-        needs_every_center=True,
     )
 )
 async def get_endpoints(request: ApiRequest) -> Answer:
@@ -100,17 +96,13 @@ async def get_endpoints(request: ApiRequest) -> Answer:
 
 
 @operation(
-    Doc(
+    _doc(
         method="GET",
         path=_AT,
-        tag="Webhook endpoints",
         summary="Read an endpoint",
         answer=EndpointAnswer,
         answer_example=_ONE,
         refusals=(404,),
-        is_extension=True,
-        role=Role.ADMIN,
-        needs_every_center=True,
     )
 )
 async def get_endpoint(request: ApiRequest) -> Answer:
@@ -121,10 +113,9 @@ async def get_endpoint(request: ApiRequest) -> Answer:
 
 
 @operation(
-    Doc(
+    _doc(
         method="PATCH",
         path=_AT,
-        tag="Webhook endpoints",
         summary="Change an endpoint",
         description=(
             "What is left out stays as it is; headers and authorization are replaced as a whole. A new URL holds for "
@@ -135,23 +126,19 @@ async def get_endpoint(request: ApiRequest) -> Answer:
         answer=EndpointAnswer,
         answer_example=_ONE,
         refusals=(404, 413),
-        is_extension=True,
-        role=Role.ADMIN,
-        needs_every_center=True,
     )
 )
 async def patch_endpoint(request: ApiRequest) -> Answer:
     """Change what is mentioned."""
     endpoint_id = guid_in_path(request, "endpoint_id")
     said = bodies.decode(await request.payload(), _CHANGE)
-    return await _updated(request, endpoint_id, said.changes)
+    return await _updated(request, endpoint_id, said.wanted)
 
 
 @operation(
-    Doc(
+    _doc(
         method="PUT",
         path=_AT,
-        tag="Webhook endpoints",
         summary="Replace an endpoint",
         description="What is left out gets its default. Id, state and everything secret stay.",
         body=EndpointRequest,
@@ -159,31 +146,24 @@ async def patch_endpoint(request: ApiRequest) -> Answer:
         answer=EndpointAnswer,
         answer_example=_ONE,
         refusals=(404, 413),
-        is_extension=True,
-        role=Role.ADMIN,
-        needs_every_center=True,
     )
 )
 async def put_endpoint(request: ApiRequest) -> Answer:
     """Say anew what the endpoint is."""
     endpoint_id = guid_in_path(request, "endpoint_id")
     said = bodies.decode(await request.payload(), _WHOLE)
-    return await _updated(request, endpoint_id, said.changes)
+    return await _updated(request, endpoint_id, said.wanted)
 
 
 @operation(
-    Doc(
+    _doc(
         method="DELETE",
         path=_AT,
-        tag="Webhook endpoints",
         summary="Delete an endpoint",
         description="What waits for it is cancelled; its history stays.",
         answer=EndpointDeleted,
         answer_example={"is_deleted": True, "error": None},
         refusals=(404,),
-        is_extension=True,
-        role=Role.ADMIN,
-        needs_every_center=True,
     )
 )
 async def remove_endpoint(request: ApiRequest) -> Answer:
@@ -191,46 +171,41 @@ async def remove_endpoint(request: ApiRequest) -> Answer:
     endpoint_id = guid_in_path(request, "endpoint_id")
     service = request.service
     await service.database.write(delete_endpoint, endpoint_id, clock=service.clock)
-    service.endpoints_changed()
+    service.told()
     return Answer.of(EndpointDeleted())
 
 
 @operation(
-    Doc(
+    _doc(
         method="POST",
         path=f"{_AT}/enable",
-        tag="Webhook endpoints",
         summary="Enable an endpoint",
         description="Its failures are forgotten, and what was held for it is sent. If it recovers when enabled, what "
         "was exhausted since its last success is sent again.",
         answer=EndpointAnswer,
         answer_example=_ONE,
         refusals=(404,),
-        is_extension=True,
-        role=Role.ADMIN,
-        needs_every_center=True,
     )
 )
 async def enable(request: ApiRequest) -> Answer:
     """Send to it again."""
     endpoint_id = guid_in_path(request, "endpoint_id")
     service = request.service
-    return await request.write(_one, enable_endpoint, endpoint_id, clock=service.clock, luck=service.luck)
+    counted = await service.database.read(count_missed, endpoint_id, clock=service.clock)
+    return await request.write(
+        _one, enable_endpoint, endpoint_id, counted=counted, clock=service.clock, luck=service.luck
+    )
 
 
 @operation(
-    Doc(
+    _doc(
         method="POST",
         path=f"{_AT}/disable",
-        tag="Webhook endpoints",
         summary="Disable an endpoint",
         description="Its deliveries are held until it is enabled.",
         answer=EndpointAnswer,
         answer_example={**_ONE, "state": "deactivated", "state_reason": "Deactivated by hand."},
         refusals=(404,),
-        is_extension=True,
-        role=Role.ADMIN,
-        needs_every_center=True,
     )
 )
 async def disable(request: ApiRequest) -> Answer:
@@ -240,18 +215,14 @@ async def disable(request: ApiRequest) -> Answer:
 
 
 @operation(
-    Doc(
+    _doc(
         method="POST",
         path=f"{_AT}/test",
-        tag="Webhook endpoints",
         summary="Send a test",
         description="Calls the endpoint once with a signed event of type Closebell.Test, under the rules of any call.",
         answer=EndpointTested,
         answer_example=examples.TESTED,
         refusals=(404,),
-        is_extension=True,
-        role=Role.ADMIN,
-        needs_every_center=True,
     )
 )
 async def probe_endpoint(request: ApiRequest) -> Answer:
@@ -274,7 +245,8 @@ async def probe_endpoint(request: ApiRequest) -> Answer:
 
 async def _updated(request: ApiRequest, endpoint_id: str, changes: EndpointChanges) -> Answer:
     service = request.service
-    endpoint = await service.database.write(
+    return await request.write(
+        _one,
         update_endpoint,
         endpoint_id,
         changes,
@@ -283,8 +255,6 @@ async def _updated(request: ApiRequest, endpoint_id: str, changes: EndpointChang
         clock=service.clock,
         luck=service.luck,
     )
-    service.endpoints_changed()
-    return Answer.of(answer(endpoint))
 
 
 def _new(made: EndpointWithSecret) -> Answer:

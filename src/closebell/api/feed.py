@@ -10,7 +10,7 @@ import msgspec
 
 from closebell.api.examples import sample as examples
 from closebell.api.exchange import Answer, ApiRequest
-from closebell.api.queries import object_id, query_of
+from closebell.api.queries import object_id_in_path, query_of
 from closebell.api.routing import Doc, Operation, Query, operation
 from closebell.api.service import Service
 from closebell.domain.caller import Role
@@ -188,7 +188,7 @@ async def _page(service: Service, *, after: int, limit: int, wait_s: int) -> Fee
 )
 async def get_event(request: ApiRequest) -> Answer:
     """Read one event."""
-    event_id = object_id(request.named("event_id"), field="event_id")
+    event_id = object_id_in_path(request, "event_id")
     return Answer.of(EventAnswer(**_event(await request.service.database.read(read_event, event_id))))
 
 
@@ -271,7 +271,7 @@ async def get_deliveries(request: ApiRequest) -> Answer:
 )
 async def get_delivery(request: ApiRequest) -> Answer:
     """Read one delivery."""
-    delivery_id = object_id(request.named("delivery_id"), field="delivery_id")
+    delivery_id = object_id_in_path(request, "delivery_id")
     return Answer.of(DeliveryAnswer(**_delivery(await request.service.database.read(read_delivery, delivery_id))))
 
 
@@ -292,7 +292,7 @@ async def get_delivery(request: ApiRequest) -> Answer:
 )
 async def post_resend(request: ApiRequest) -> Answer:
     """Send a delivery again."""
-    delivery_id = object_id(request.named("delivery_id"), field="delivery_id")
+    delivery_id = object_id_in_path(request, "delivery_id")
     return await request.write(_resent, resend_delivery, delivery_id, clock=request.service.clock)
 
 

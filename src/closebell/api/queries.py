@@ -10,16 +10,14 @@ from urllib.parse import parse_qsl
 
 from closebell.api.exchange import ApiRequest
 from closebell.api.problems import PageTooLarge
-from closebell.domain.identifiers import OBJECT_ID_DIGITS, guid
+from closebell.domain.chain import SEQUENCE_MAX
+from closebell.domain.identifiers import checked_object_id, guid
 from closebell.errors import InvalidInput
 
 FIELDS_MAX: Final = 100
 """Values in one query string."""
-INTEGER_MAX: Final = 2**63 - 1
-"""The largest number that a sequence can reach."""
 
 _INTEGER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
-_OBJECT_ID: Final = re.compile(rf"[0-9a-f]{{{OBJECT_ID_DIGITS}}}", re.ASCII)
 _TRUTH: Final = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
@@ -48,7 +46,7 @@ class QueryValues:
         found = [value for key, value in self._pairs if key == name]
         return found[-1] if found and found[-1] else None
 
-    def integer(self, name: str, *, default: int, least: int = 0, most: int = INTEGER_MAX) -> int:
+    def integer(self, name: str, *, default: int, least: int = 0, most: int = SEQUENCE_MAX) -> int:
         """A whole number within bounds."""
         text = self.text(name)
         if text is None:
@@ -86,7 +84,7 @@ class QueryValues:
     def object_id(self, name: str) -> str | None:
         """The identifier of an event or a delivery."""
         text = self.text(name)
-        return None if text is None else object_id(text, field=name)
+        return None if text is None else checked_object_id(text, field=name)
 
     def instant(self, name: str) -> datetime | None:
         """An instant, in UTC unless it says otherwise."""
@@ -105,15 +103,9 @@ def guid_in_path(request: ApiRequest, name: str) -> str:
     return guid(request.named(name), field=name)
 
 
-def object_id(text: str, *, field: str) -> str:
-    """The identifier of an event or a delivery.
-
-    Errors: InvalidInput naming the field.
-    """
-    lowered = text.lower()
-    if not _OBJECT_ID.fullmatch(lowered):
-        raise InvalidInput(field, f"{text!r:.60} is not an id; write its {OBJECT_ID_DIGITS} hexadecimal digits")
-    return lowered
+def object_id_in_path(request: ApiRequest, name: str) -> str:
+    """The identifier of an event or a delivery that stands in the path."""
+    return checked_object_id(request.named(name), field=name)
 
 
 def instant(text: str, *, field: str) -> datetime:

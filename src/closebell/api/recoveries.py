@@ -13,7 +13,7 @@ from closebell.api.exchange import Answer, ApiRequest
 from closebell.api.queries import guid_in_path, instant
 from closebell.api.routing import Doc, Operation, operation
 from closebell.domain.caller import Role
-from closebell.domain.recovery import RATE_PER_S, Recovery
+from closebell.domain.recovery import RECOVERED_PER_S, Recovery
 from closebell.usecase.recover_endpoint import (
     Recoverable,
     RecoveryPlan,
@@ -115,7 +115,7 @@ async def post_recovery(request: ApiRequest) -> Answer:
     plan = RecoveryPlan(
         since=instant(said.since, field="since"),
         until=None if said.until is None else instant(said.until, field="until"),
-        rate_per_s=RATE_PER_S if said.rate_per_s is None else said.rate_per_s,
+        rate_per_s=RECOVERED_PER_S if said.rate_per_s is None else said.rate_per_s,
     )
     service = request.service
     found = await service.database.read(count_recoverable, endpoint_id, plan, clock=service.clock)

@@ -10,7 +10,7 @@ from closebell.api.access import Gatekeeper
 from closebell.api.card_desk import CardDesk
 from closebell.api.close_desk import CloseDesk
 from closebell.api.kept_answers import CallsUnderWay
-from closebell.api.limits import RateLimit
+from closebell.api.limits import KeyLimit, RateLimit
 from closebell.api.log import RequestIds
 from closebell.api.metrics import Metrics
 from closebell.api.metrics.backlog_look import BacklogLook
@@ -29,9 +29,9 @@ class Service:
     """Everything a handler may ask for.
 
     Shape: `stopping` is set when the application begins to stop, so that nobody is kept waiting for events;
-           `endpoints_changed` tells the dispatcher to look at the endpoints again, `told` that events may have been
-           told, which whoever waits for events is told too. `is_delivering` is whether what this process delivers
-           with is alive, True where it is not asked to deliver; `failed` is set when it no longer is.
+           `told` tells the dispatcher, and whoever waits for events, that events may have been told or endpoints
+           changed. `is_delivering` is whether what this process delivers with is alive, True where it is not asked to
+           deliver; `failed` is set when it no longer is.
     """
 
     database: Database
@@ -42,7 +42,6 @@ class Service:
     vault: Vault
     gatekeeper: Gatekeeper
     rate_limit: RateLimit | None
-    sign_ins: SignInDesk
     metrics: Metrics
     backlog: BacklogLook
     tracer: Tracer
@@ -55,9 +54,10 @@ class Service:
     errors_as_200: bool
     public_url: str | None
     openapi: bytes
-    endpoints_changed: Callable[[], None]
     told: Callable[[], None]
     is_delivering: Callable[[], bool]
+    sign_ins: SignInDesk = field(default_factory=SignInDesk)
     calls_under_way: CallsUnderWay = field(default_factory=CallsUnderWay)
+    key_limit: KeyLimit = field(default_factory=KeyLimit)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     failed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -27,7 +27,7 @@ CredentialsFile = Annotated[
 ]
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GivenCredentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a file of credentials may hold."""
 
     secret: str | None = None
@@ -35,16 +35,16 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     authorization: AuthorizationDraft | None = None
 
     def __repr__(self) -> str:
-        return "Credentials(****)"
+        return "GivenCredentials(****)"
 
 
-def read_credentials(source: str | None) -> Credentials:
+def read_credentials(source: str | None) -> GivenCredentials:
     """What the file holds; without one, nothing.
 
     Errors: MisuseError, which repeats nothing of the file.
     """
     if source is None:
-        return Credentials()
+        return GivenCredentials()
     name = "standard input" if source == STANDARD_INPUT else source
     try:
         if source == STANDARD_INPUT:
@@ -57,7 +57,7 @@ def read_credentials(source: str | None) -> Credentials:
     if len(raw) > CREDENTIALS_BYTES_MAX:
         raise MisuseError(f"{name}: has more than {CREDENTIALS_BYTES_MAX} bytes")
     try:
-        return msgspec.json.decode(raw, type=Credentials)
+        return msgspec.json.decode(raw, type=GivenCredentials)
     except msgspec.DecodeError:
         raise MisuseError(
             f"{name}: must be a JSON object with nothing but secret, headers and authorization, as docs/cli.md shows"

@@ -7,13 +7,12 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from closebell.api.queries import object_id
 from closebell.cli.at_database import database_of
 from closebell.cli.listing import AsJson, Row, show, show_one
 from closebell.cli.settings import DatabaseSettings
 from closebell.clock import SystemClock
 from closebell.config import Settings
-from closebell.domain.identifiers import guid
+from closebell.domain.identifiers import checked_object_id, guid
 from closebell.store.delivery_log import Attempt, DeliveryFilter, DeliveryRecord
 from closebell.usecase.read_deliveries import STATES, read_deliveries, read_delivery
 from closebell.usecase.resend_delivery import resend_delivery
@@ -50,9 +49,9 @@ async def list_(
     wanted = DeliveryFilter(
         endpoint_id=None if endpoint is None else guid(endpoint, field="--endpoint"),
         state=state,
-        event_id=None if event is None else object_id(event, field="--event"),
+        event_id=None if event is None else checked_object_id(event, field="--event"),
         invoice_id=None if invoice is None else guid(invoice, field="--invoice"),
-        before=None if before is None else object_id(before, field="--before"),
+        before=None if before is None else checked_object_id(before, field="--before"),
     )
     async with database_of(settings) as database:
         page = await database.read(read_deliveries, wanted, limit=limit)
@@ -85,7 +84,7 @@ async def resend(
 
 
 def _id(text: str) -> str:
-    return object_id(text, field="DELIVERY-ID")
+    return checked_object_id(text, field="DELIVERY-ID")
 
 
 def _row(delivery: DeliveryRecord) -> Row:

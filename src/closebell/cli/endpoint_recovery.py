@@ -8,16 +8,15 @@ from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from closebell.cli.at_database import database_of
 from closebell.cli.listing import AsJson, Row, show, show_one
+from closebell.cli.progress import bar
 from closebell.cli.settings import DatabaseSettings
 from closebell.clock import SystemClock, SystemLuck
 from closebell.config import Settings
 from closebell.domain.identifiers import guid
-from closebell.domain.recovery import RATE_PER_S, RATE_PER_S_MAX, Recovery, RecoveryState
+from closebell.domain.recovery import RECOVERED_PER_S, RECOVERED_PER_S_MAX, Recovery, RecoveryState
 from closebell.store.unit import Database
 from closebell.usecase.recover_endpoint import (
     RecoveryPlan,
@@ -39,7 +38,7 @@ Since = Annotated[datetime, Parameter(help="The first instant whose events come 
 Until = Annotated[datetime | None, Parameter(help="The first instant whose events do not; without it, now.")]
 DryRun = Annotated[bool, Parameter(negative="", help="Only say how many deliveries would come back.")]
 Rate = Annotated[
-    int, Parameter(validator=Number(gte=1, lte=RATE_PER_S_MAX), help="Make at most so many due again in a second.")
+    int, Parameter(validator=Number(gte=1, lte=RECOVERED_PER_S_MAX), help="Make at most so many due again in a second.")
 ]
 Wait = Annotated[bool, Parameter(negative="", help="Wait until all are due again. A service must be running.")]
 
@@ -58,7 +57,7 @@ async def recover(
     since: Since,
     until: Until = None,
     dry_run: DryRun = False,
-    rate_per_s: Rate = RATE_PER_S,
+    rate_per_s: Rate = RECOVERED_PER_S,
     wait: Wait = False,
     as_json: AsJson = False,
     settings: DatabaseSettings = Settings(),
@@ -105,7 +104,7 @@ async def cancel(
 async def follow(database: Database, begun: Recovery, *, look_every_s: float = LOOK_EVERY_S) -> Recovery:
     """The recovery once it has ended, with a bar on standard error meanwhile if a person is looking."""
     recovery = begun
-    with _progress() as progress:
+    with bar() as progress:
         task = progress.add_task("recovering")
         while recovery.state is RecoveryState.RUNNING:
             doing = "held until the endpoint is enabled" if recovery.is_held else "recovering"
@@ -113,18 +112,6 @@ async def follow(database: Database, begun: Recovery, *, look_every_s: float = L
             await asyncio.sleep(look_every_s)
             recovery = await database.read(read_recovery, recovery.endpoint_id, recovery.id)
     return recovery
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _id(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -31,6 +32,7 @@ from closebell.errors import InvalidInput
 from closebell.keyring import open_vault
 from closebell.usecase import manage_endpoints
 from closebell.usecase.manage_endpoints import EndpointDraft
+from closebell.usecase.recover_endpoint import count_missed
 from closebell.usecase.rotate_secret import EndpointWithSecret, rotate_secret
 
 app = App(
@@ -45,31 +47,44 @@ _FIRST_TO_GO = ("failures", "url")
 
 Name = Annotated[str, Parameter(help="What the receiver is called.")]
 Url = Annotated[str, Parameter(help="Where webhooks go: https, or an address within --allowed-networks.")]
-EventTypes = Annotated[tuple[str, ...], Parameter(help="What it is told of.", negative="")]
-Method = Annotated[str, Parameter(help="POST, PUT or PATCH.")]
-Description = Annotated[str, Parameter(help="Anything worth knowing about it.")]
-CenterIds = Annotated[
-    tuple[str, ...], Parameter(help="A centre whose events it gets; without any, those of every centre.", negative="")
-]
-Styles = Annotated[tuple[str, ...], Parameter(help="standard, ed25519, zenoti, or several of them.", negative="")]
-Rate = Annotated[int, Parameter(help="Calls that begin in a second at most; 0 is no bound.")]
-Recovers = Annotated[
-    bool, Parameter(help="When it is enabled after it was deactivated, send what was given up meanwhile.", negative="")
-]
-Conditions = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name="--condition",
-        help="PATH=VALUE that must hold in the body, such as data.invoice.is_refund=false; repeat it, and all must.",
-        negative="",
-    ),
-]
-Policy = Annotated[str, Parameter(help="How often a failed delivery is retried: standard (11 times) or zenoti (5).")]
+Texts = tuple[str, ...]
 Kind = Annotated[
     str | None, Parameter(help="hmac, or ed25519 for the key pair; else what the endpoint signs with, hmac first.")
 ]
 OverlapHours = Annotated[int, Parameter(help="Hours for which the old secret signs as well; 0 ends it at once.")]
 EndpointId = Annotated[str, Parameter(help="The id that `closebell endpoints list` shows.")]
+
+
+@Parameter(name="*", negative="")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointOptions:
+    """What a new endpoint is like, under the names that its draft has."""
+
+    event_types: Annotated[Texts, Parameter(name="--event-type", help="What it is told of.")] = (INVOICE_CLOSED,)
+    http_method: Annotated[str, Parameter(help="POST, PUT or PATCH.")] = "POST"
+    description: Annotated[str, Parameter(help="Anything worth knowing about it.")] = ""
+    center_ids: Annotated[
+        Texts,
+        Parameter(name="--center-id", help="A centre whose events it gets; without any, those of every centre."),
+    ] = ()
+    signature_styles: Annotated[
+        Texts, Parameter(name="--signature-style", help="standard, ed25519, zenoti, or several of them.")
+    ] = ("standard",)
+    policy: Annotated[
+        str, Parameter(help="How often a failed delivery is retried: standard (11 times) or zenoti (5).")
+    ] = "standard"
+    rate_per_s: Annotated[int, Parameter(help="Calls that begin in a second at most; 0 is no bound.")] = 0
+    recovers_when_enabled: Annotated[
+        bool, Parameter(help="When it is enabled after it was deactivated, send what was given up meanwhile.")
+    ] = False
+    conditions: Annotated[
+        Texts,
+        Parameter(
+            name="--condition",
+            help="PATH=VALUE that must hold in the body, such as data.invoice.is_refund=false; "
+            "repeat it, and all must.",
+        ),
+    ] = ()
 
 
 @app.command(name="list")
@@ -96,15 +111,7 @@ async def create(
     url: Url,
     /,
     *,
-    event_type: EventTypes = (INVOICE_CLOSED,),
-    http_method: Method = "POST",
-    description: Description = "",
-    center_id: CenterIds = (),
-    signature_style: Styles = ("standard",),
-    policy: Policy = "standard",
-    rate_per_s: Rate = 0,
-    recovers_when_enabled: Recovers = False,
-    conditions: Conditions = (),
+    options: EndpointOptions = EndpointOptions(),
     credentials: CredentialsFile = None,
     as_json: AsJson = False,
     settings: CallingSettings = Settings(),
@@ -114,15 +121,7 @@ async def create(
     draft = EndpointDraft(
         name=name,
         url=url,
-        event_types=event_type,
-        http_method=http_method,
-        description=description,
-        center_ids=center_id,
-        signature_styles=signature_style,
-        policy=policy,
-        rate_per_s=rate_per_s,
-        recovers_when_enabled=recovers_when_enabled,
-        conditions=tuple(map(_condition, conditions)),
+        **{**asdict(options), "conditions": tuple(map(_condition, options.conditions))},
         secret=given.secret,
         headers=given.headers,
         authorization=given.authorization,
@@ -168,8 +167,10 @@ async def enable(
 ) -> None:
     """Send to an endpoint again: its failures are forgotten, and what was held for it is sent."""
     async with database_of(settings) as database:
+        clock = SystemClock()
+        counted = await database.read(count_missed, _id(endpoint_id), clock=clock)
         after = await database.write(
-            manage_endpoints.enable_endpoint, _id(endpoint_id), clock=SystemClock(), luck=SystemLuck()
+            manage_endpoints.enable_endpoint, _id(endpoint_id), counted=counted, clock=clock, luck=SystemLuck()
         )
     show([_row(after)], as_json=as_json, first_to_go=_FIRST_TO_GO)
 
@@ -214,15 +215,14 @@ async def try_(endpoint_id: EndpointId, /, *, as_json: AsJson = False, settings:
 
 @asynccontextmanager
 async def _sender(settings: Settings) -> AsyncIterator[Sender]:
-    resolver = SystemResolver()
-    addresses = AddressBook(allowed_networks=parse_networks(settings.allowed_networks), resolve=resolver)
+    networks = parse_networks(settings.allowed_networks)
+    addresses = AddressBook(allowed_networks=networks, resolve=SystemResolver())
     sender = Sender(clock=SystemClock(), addresses=addresses, deadline_s=settings.delivery_timeout_s)
     try:
         yield sender
     finally:
         await sender.close()
         await addresses.close()
-        resolver.close()
 
 
 def _id(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
@@ -12,18 +11,16 @@ from closebell.cli.at_database import database_of
 from closebell.cli.listing import AsJson, Row, show, show_one
 from closebell.cli.settings import DatabaseSettings
 from closebell.config import Settings
-from closebell.domain.identifiers import OBJECT_ID_DIGITS
-from closebell.errors import InvalidInput
+from closebell.domain.chain import SEQUENCE_MAX
+from closebell.domain.identifiers import checked_object_id
 from closebell.store.events import StoredEvent
 from closebell.usecase.read_feed import read_event, read_feed
 
 LIMIT: Final = 100
 LIMIT_MAX: Final = 10_000
 """Events that one call shows; the next begins with --after."""
-_SEQUENCE_MAX: Final = 2**63 - 1
-_EVENT_ID: Final = re.compile(rf"[0-9a-f]{{{OBJECT_ID_DIGITS}}}", re.ASCII)
 
-After = Annotated[int, Parameter(validator=Number(gte=0, lte=_SEQUENCE_MAX), help="Begin after this sequence.")]
+After = Annotated[int, Parameter(validator=Number(gte=0, lte=SEQUENCE_MAX), help="Begin after this sequence.")]
 Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=LIMIT_MAX), help="Show at most so many.")]
 EventId = Annotated[str, Parameter(help="The event_id that `closebell events list` shows.")]
 WithBody = Annotated[bool, Parameter(negative="", help="Show the stored body too, byte for byte.")]
@@ -50,21 +47,12 @@ async def list_(
 @app.command(name="show")
 async def show_(event_id: EventId, /, *, as_json: AsJson = False, settings: DatabaseSettings = Settings()) -> None:
     """Show one event whole, with its body and its place in the hash chain."""
-    wanted = _id(event_id)
+    wanted = checked_object_id(event_id, field="EVENT-ID")
     async with database_of(settings) as database:
         event = await database.read(read_event, wanted)
     place = {name: getattr(event, name).hex() for name in ("previous_hash", "body_hash", "hash")}
     rest = {"redacted_at": event.redacted_at, "body": _body(event)}
     show_one({**_row(event, body=False), **place, **rest}, as_json=as_json)
-
-
-def _id(text: str) -> str:
-    wanted = text.lower()
-    if not _EVENT_ID.fullmatch(wanted):
-        raise InvalidInput(
-            "EVENT-ID", f"{text!r:.60} is not the id of an event; write {OBJECT_ID_DIGITS} hexadecimal digits"
-        )
-    return wanted
 
 
 def _row(event: StoredEvent, *, body: bool) -> Row:

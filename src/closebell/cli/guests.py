@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from closebell.api.erasure_desk import carry_out, until_settled
+from closebell.background.erasing import carry_out, until_settled
 from closebell.cli.at_database import database_of
 from closebell.cli.confirming import Yes, confirm
 from closebell.cli.listing import AsJson, Row, show_one

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TimeRemainingColumn
 
 from closebell.cli.at_database import database_of
 from closebell.cli.listing import AsJson, Row, show
 from closebell.cli.load_source import read_portions
+from closebell.cli.progress import bar
 from closebell.cli.settings import DatabaseSettings
 from closebell.clock import SystemClock
 from closebell.config import Settings
@@ -77,7 +77,7 @@ def _read(file: str) -> bytes:
 async def _import(database: Database, portions: list[Portion], *, as_open: bool) -> list[tuple[ReportRow, str]]:
     """What became of each record, and where in the file it stands."""
     found: list[tuple[ReportRow, str]] = []
-    with _progress() as progress:
+    with bar(TimeRemainingColumn()) as progress:
         task = progress.add_task("importing", total=sum(portion.size for portion in portions))
         for portion in portions:
             try:
@@ -88,20 +88,6 @@ async def _import(database: Database, portions: list[Portion], *, as_open: bool)
             found += [(row, portion.place_of(row) or "the document") for row in report.rows]
             progress.advance(task, portion.size)
     return found
-
-
-def _progress() -> Progress:
-    """A bar on standard error, if a person is looking."""
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _report(rows: Iterable[tuple[ReportRow, str]]) -> None:

@@ -7,12 +7,14 @@ A host is resolved once, every answer is judged, and a judged one is connected t
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
+from threading import Thread
 from typing import Final
 
 from closebell.domain.address import SETTING, Network, is_listed, refusal, unwrapped
@@ -23,8 +25,9 @@ KNOWN_FOR_S: Final = 5.0
 the name server once."""
 KNOWN_HOSTS_MAX: Final = 10_000
 """Hosts whose answers are kept at once."""
-RESOLVER_THREADS: Final = 16
-"""Host names in resolution at once; one that hangs occupies a thread until the system gives up."""
+RESOLUTIONS_MAX: Final = 128
+"""Host names in resolution at once. More than there are endpoints, so that all those whose names hang leave a thread to
+whoever is well."""
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 """All addresses of a host, best first. OSError or UnicodeError when it has none."""
@@ -51,28 +54,58 @@ class Vetted:
     until_s: float
 
 
-class SystemResolver:
-    """The machine's own resolver (hosts file, name servers) in threads of its own.
+def system_addresses(host: str) -> Sequence[str]:
+    """All addresses of the host as the machine itself resolves names, in its order of preference.
 
-    Not the event loop's default threads: a name server that hangs would stop everything else that uses those.
+    It blocks until the system gives up, which with a name server that keeps silent takes from ten seconds to minutes.
     """
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="closebell-resolver")
-
-    async def __call__(self, host: str) -> Sequence[str]:
-        """All addresses of the host, in the system's order of preference."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _system_addresses, host)
-
-    def close(self) -> None:
-        """Starts no further resolution and waits for none."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _system_addresses(host: str) -> tuple[str, ...]:
     rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(row[4][0]).partition("%")[0] for row in rows))
+
+
+class SystemResolver:
+    """The machine's own resolver (hosts file, name servers), with a thread for each resolution under way.
+
+    A thread that hangs cannot be ended. So hosts share no pool that some of them could fill, and a process that stops
+    waits for none of them.
+
+    Shape: `look_up` blocks until it has the addresses of a host.
+    """
+
+    def __init__(self, look_up: Callable[[str], Sequence[str]] = system_addresses) -> None:
+        self._look_up = look_up
+        self._room = asyncio.Semaphore(RESOLUTIONS_MAX)
+
+    async def __call__(self, host: str) -> Sequence[str]:
+        """All addresses of the host. Whoever stops waiting leaves the thread behind, which counts until it ends."""
+        await self._room.acquire()
+        found: asyncio.Future[Sequence[str]] = asyncio.get_running_loop().create_future()
+        thread = Thread(target=self._run, args=(host, found), name="closebell-resolver", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._room.release()
+            raise OSError(errno.EAGAIN, "the system allows no further thread") from None
+        return await found
+
+    def _run(self, host: str, found: asyncio.Future[Sequence[str]]) -> None:
+        addresses: Sequence[str] = ()
+        failure: Exception | None = None
+        try:
+            addresses = self._look_up(host)
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is over, and nobody waits
+            found.get_loop().call_soon_threadsafe(self._ended, found, addresses, failure)
+
+    def _ended(self, found: asyncio.Future[Sequence[str]], addresses: Sequence[str], failure: Exception | None) -> None:
+        self._room.release()
+        if found.done():
+            return  # whoever waited has left
+        if failure is None:
+            found.set_result(addresses)
+        else:
+            found.set_exception(failure)
 
 
 class AddressBook:

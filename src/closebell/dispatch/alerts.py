@@ -48,7 +48,7 @@ class MailOutcome(enum.StrEnum):
     GIVEN_UP = "given_up"
 
 
-class Sends(Protocol):
+class Mails(Protocol):
     """Anything that hands a mail in."""
 
     async def send(self, mail: EmailMessage, *, sender: str, to: Sequence[str]) -> Mapping[str, Refused]:
@@ -75,7 +75,7 @@ class Alerts:
         self,
         *,
         database: Database,
-        mail_server: Sends,
+        mail_server: Mails,
         letterhead: Letterhead,
         clock: Clock,
         observe: Callable[[MailOutcome], None] = lambda _outcome: None,

@@ -53,6 +53,13 @@ def explain(error: DetailedPyreqwestError, *, receiver: str, secure: bool, deadl
     return Explained(fault=Fault.CLOSED, detail=f"{receiver} closed the connection before its answer was complete.")
 
 
+def poured(receiver: str) -> Explained:
+    """The receiver's connection was shut, because it brought far more than an answer can be."""
+    return Explained(
+        fault=Fault.NOT_HTTP, detail=f"{receiver} answered what is not HTTP: far more than an answer, and never one."
+    )
+
+
 def _late(stages: Sequence[str], receiver: str, deadline_s: float) -> Explained:
     if _CONNECTING in stages:
         detail = f"{receiver} did not accept a connection within {deadline_s / 2:g} s."

@@ -20,7 +20,8 @@ from pyreqwest.response import Response
 from closebell.clock import Clock
 from closebell.dispatch.address import AddressBook, AddressRefused, NameNotResolved
 from closebell.dispatch.clients import CLIENTS_MAX, PinnedClients
-from closebell.dispatch.faults import Explained, explain
+from closebell.dispatch.faults import Explained, explain, poured
+from closebell.dispatch.flood import Floods
 from closebell.domain.delivery import (
     DETAIL_CHARACTERS_MAX,
     EXCERPT_CHARACTERS_MAX,
@@ -62,6 +63,7 @@ class _Target:
 
     url: Url
     host: str
+    port: int
     receiver: str
     plain: bool
 
@@ -143,6 +145,7 @@ class Sender:
         self._clock = clock
         self._addresses = addresses
         self._deadline_s = deadline_s
+        self._floods = Floods()
         self._clients = PinnedClients(
             user_agent=f"Closebell/{importlib.metadata.version('closebell')} (+webhook)",
             deadline_s=deadline_s,
@@ -165,6 +168,7 @@ class Sender:
 
     async def close(self) -> None:
         """Ends every connection; call it when no request is under way."""
+        self._floods.close()
         await self._clients.close()
         await self._addresses.close()
 
@@ -205,6 +209,7 @@ class Sender:
         self, request: OutgoingRequest, target: _Target, address: str, exchange: _Exchange, left_s: float | None
     ) -> Outcome:
         pinned = self._clients.borrow(target.host, address)
+        awaited = self._floods.begin(address, target.port)
         try:
             built = _built(pinned.client, request, target, left_s)
             if built is None:
@@ -215,10 +220,13 @@ class Sender:
                 return self._answered(response, body, target, exchange)
         except DetailedPyreqwestError as error:
             explained = explain(error, receiver=target.receiver, secure=not target.plain, deadline_s=self._deadline_s)
+            if awaited.is_shut:
+                explained = poured(target.receiver)
             if explained.unreached:
                 raise _Unreached(explained) from None
             return exchange.failed(explained.fault, explained.detail)
         finally:
+            self._floods.end(awaited)
             await self._clients.give_back(pinned)
 
     def _answered(self, response: Response, body: Bytes | None, target: _Target, exchange: _Exchange) -> Outcome:
@@ -259,6 +267,7 @@ def _target(text: str) -> _Target | None:
     return _Target(
         url=url,
         host=url.host_str.strip("[]"),
+        port=url.port_or_known_default,
         receiver=f"{url.host_str}:{url.port_or_known_default}",
         plain=url.scheme == "http",
     )

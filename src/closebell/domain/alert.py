@@ -99,7 +99,7 @@ def words(alert: Alert) -> str:
     """What the mail says. Of the URL only the host: the rest of it may be a secret."""
     facts = {
         "Endpoint": f"{one_line(alert.name)} ({alert.endpoint_id})",
-        "Receiver": host_of(alert.url),
+        "Receiver": _host(alert.url),
         "Deactivated": _instant(alert.at),
         "Failing since": "-" if alert.failing_since is None else _instant(alert.failing_since),
         "Failed in a row": f"{alert.consecutive_failures}",
@@ -138,10 +138,10 @@ def _advice(alert: Alert) -> str:
     )
 
 
-def host_of(url: str) -> str:
+def _host(url: str) -> str:
     """The host of a URL, and nothing else of it.
 
-    >>> host_of("https://user:secret@books.example:8443/hooks/key?token=secret")
+    >>> _host("https://user:secret@books.example:8443/hooks/key?token=secret")
     'books.example'
     """
     try:

@@ -10,6 +10,8 @@ from typing import Final
 
 HASH_BYTES: Final = 32
 SEQUENCE_BYTES: Final = 8
+SEQUENCE_MAX: Final = 2**63 - 1
+"""The largest number that a sequence can reach."""
 GENESIS: Final = bytes(HASH_BYTES)
 """What the first event is linked to: there is nothing before it."""
 

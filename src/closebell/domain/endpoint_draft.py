@@ -31,29 +31,6 @@ E = TypeVar("E", bound=enum.StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointDraft:
-    """An endpoint as it was asked for, unchecked.
-
-    Shape: no `center_ids` means every centre, no `secret` a fresh one, no `rate_per_s` or 0 no bound.
-    """
-
-    name: str
-    url: str
-    event_types: tuple[str, ...]
-    http_method: str = "POST"
-    description: str = ""
-    center_ids: tuple[str, ...] = ()
-    signature_styles: tuple[str, ...] = ("standard",)
-    policy: str = "standard"
-    rate_per_s: int | None = None
-    recovers_when_enabled: bool = False
-    conditions: tuple[ConditionDraft, ...] = ()
-    secret: str | None = field(default=None, repr=False)
-    headers: Mapping[str, str] | None = field(default=None, repr=False)
-    authorization: AuthorizationDraft | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointChanges:
     """What is to be different about an endpoint, unchecked; None leaves a field as it is, a rate of 0 is no bound."""
 
@@ -70,6 +47,27 @@ class EndpointChanges:
     conditions: tuple[ConditionDraft, ...] | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     authorization: AuthorizationDraft | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointDraft(EndpointChanges):
+    """An endpoint as it was asked for, unchecked: the changes that make any endpoint this one, but for its credentials.
+
+    Shape: no `center_ids` means every centre, no `secret` a fresh one, which only a new endpoint needs.
+    """
+
+    name: str
+    url: str
+    event_types: tuple[str, ...]
+    http_method: str = "POST"
+    description: str = ""
+    center_ids: tuple[str, ...] = ()
+    signature_styles: tuple[str, ...] = ("standard",)
+    policy: str = "standard"
+    rate_per_s: int = 0
+    recovers_when_enabled: bool = False
+    conditions: tuple[ConditionDraft, ...] = ()
+    secret: str | None = field(default=None, repr=False)
 
 
 def drafted(draft: EndpointDraft, *, endpoint_id: str, networks: Sequence[Network], now: datetime) -> Endpoint:
@@ -102,20 +100,7 @@ Guest.Erased, Guest.Updated, Invoice.Closed, Invoice.Payments.Added, Invoice.Pay
         updated_at=now,
         secrets=(),
     )
-    wanted = EndpointChanges(
-        name=draft.name,
-        url=draft.url,
-        event_types=draft.event_types,
-        http_method=draft.http_method,
-        description=draft.description,
-        center_ids=draft.center_ids,
-        signature_styles=draft.signature_styles,
-        policy=draft.policy,
-        rate_per_s=draft.rate_per_s,
-        recovers_when_enabled=draft.recovers_when_enabled,
-        conditions=draft.conditions,
-    )
-    return changed(blank, wanted, networks=networks, now=now)
+    return changed(blank, draft, networks=networks, now=now)
 
 
 def changed(endpoint: Endpoint, changes: EndpointChanges, *, networks: Sequence[Network], now: datetime) -> Endpoint:

@@ -8,6 +8,7 @@ from closebell.errors import InvalidInput
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _GUID_BARE = re.compile(r"[0-9a-f]{32}\Z")
+_OBJECT_ID = re.compile(r"[0-9a-f]{24}\Z")
 
 NO_GUID = "00000000-0000-0000-0000-000000000000"
 """What the contract's systems send where there is no identifier."""
@@ -47,6 +48,20 @@ def object_id(*, at_s: int, entropy: bytes) -> str:
     """
     assert len(entropy) == OBJECT_ID_ENTROPY_BYTES, "an identifier takes 8 bytes of entropy"
     return f"{at_s & OBJECT_ID_AT_S_MAX:08x}{entropy.hex()}"
+
+
+def checked_object_id(text: str, *, field: str) -> str:
+    """The identifier of an event or a delivery in its wire spelling, which is lower case.
+
+    Errors: InvalidInput naming the field.
+
+    >>> checked_object_id("622AEBA00000000000000000", field="event_id")
+    '622aeba00000000000000000'
+    """
+    lowered = text.lower()
+    if not _OBJECT_ID.match(lowered):
+        raise InvalidInput(field, f"{text!r:.60} is not an id; write its {OBJECT_ID_DIGITS} hexadecimal digits")
+    return lowered
 
 
 def object_id_floor(at_s: int) -> str:

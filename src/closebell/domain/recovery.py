@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-RATE_PER_S: Final = 50
+RECOVERED_PER_S: Final = 50
 """Deliveries a second that a recovery makes due again, unless it was asked for another pace."""
-RATE_PER_S_MAX: Final = 1_000
+RECOVERED_PER_S_MAX: Final = 1_000
 """The most of them; they are one portion, and one transaction."""
 
 
@@ -52,7 +52,7 @@ class Recovery:
     def __post_init__(self) -> None:
         assert self.since < self.until, "a recovery covers some time"
         assert 0 <= self.recovered <= self.matched, "no more comes back than was there"
-        assert 1 <= self.rate_per_s <= RATE_PER_S_MAX, "the pace is bounded"
+        assert 1 <= self.rate_per_s <= RECOVERED_PER_S_MAX, "the pace is bounded"
 
     @property
     def percent(self) -> int:

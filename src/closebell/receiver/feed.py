@@ -27,7 +27,6 @@ PAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 GUEST_ERASED: Final = "Guest.Erased"
 """The type of the events that tell which bodies were replaced because a guest was erased."""
 
-_SEQUENCE_MAX: Final = 2**63 - 1
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 Fetch = Callable[[str, Mapping[str, str], float], tuple[int, bytes]]
@@ -236,7 +235,7 @@ def _without_body(item: Any) -> dict[str, Any]:
 
 
 def _integer(value: Any) -> int:
-    if not isinstance(value, Decimal) or not 0 <= value <= _SEQUENCE_MAX or value != value.to_integral_value():
+    if not isinstance(value, Decimal) or not 0 <= value <= chain.SEQUENCE_MAX or value != value.to_integral_value():
         raise ValueError(f"{value!r} is no sequence")
     return int(value)
 

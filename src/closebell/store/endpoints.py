@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
@@ -81,33 +81,20 @@ def _load(connection: Connection, statement: Select[Any], now: datetime) -> list
 @functools.lru_cache(maxsize=1_024)
 def _endpoint(row: Row[Any], live: tuple[SealedSecret, ...]) -> Endpoint:
     """The endpoint in a row. Every close reads all of them and they hardly change, so equal rows are read once."""
-    return Endpoint(
-        id=row.id,
-        name=row.name,
-        description=row.description,
-        url=row.url,
-        http_method=HttpMethod(row.http_method),
-        event_types=tuple(json.loads(row.event_types)),
-        center_ids=tuple(json.loads(row.center_ids)),
-        signature_styles=tuple(SignatureStyle(style) for style in json.loads(row.signature_styles)),
-        policy=RetryPolicy(row.policy),
-        state=EndpointState(row.state),
-        state_reason=row.state_reason,
-        consecutive_failures=row.consecutive_failures,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        secrets=live,
-        rate_per_s=row.rate_per_s,
-        recovers_when_enabled=row.recovers_when_enabled,
-        enabled_at=row.enabled_at,
-        conditions=_conditions(row.conditions),
-        failing_since=row.failing_since,
-        header_names=tuple(json.loads(row.header_names)),
-        sealed_headers=row.sealed_headers,
-        authorization_scheme=AuthorizationScheme(row.authorization_scheme or AuthorizationScheme.NONE),
-        authorization_username=row.authorization_username,
-        sealed_authorization=row.sealed_authorization,
-    )
+    stored = {name: getattr(row, name) for name in _COLUMNS}
+    meant = {name: read(stored[name]) for name, (read, _) in _SPELLED.items()}
+    return Endpoint(id=row.id, **{**stored, **meant}, secrets=live)
+
+
+def _values(endpoint: Endpoint) -> dict[str, Any]:
+    """What its row holds beside the id."""
+    held = {name: getattr(endpoint, name) for name in _COLUMNS}
+    spelled = {name: spell(held[name]) for name, (_, spell) in _SPELLED.items()}
+    return {**held, **spelled}
+
+
+def _texts(stored: str) -> tuple[str, ...]:
+    return tuple(json.loads(stored))
 
 
 def _conditions(stored: str) -> tuple[Condition, ...]:
@@ -119,6 +106,21 @@ def _stored_conditions(conditions: tuple[Condition, ...]) -> str:
     """As JSON, whose numbers are written with all their digits."""
     spelled = (f'{{"field": {json.dumps(one.field)}, "equals": {one.spelled}}}' for one in conditions)
     return f"[{', '.join(spelled)}]"
+
+
+_COLUMNS: Final = tuple(field.name for field in fields(Endpoint) if field.name not in {"id", "secrets"})
+_SPELLED: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]]] = {
+    "http_method": (HttpMethod, str),
+    "event_types": (_texts, json.dumps),
+    "center_ids": (_texts, json.dumps),
+    "signature_styles": (lambda stored: tuple(map(SignatureStyle, _texts(stored))), json.dumps),
+    "policy": (RetryPolicy, str),
+    "state": (EndpointState, str),
+    "conditions": (_conditions, _stored_conditions),
+    "header_names": (_texts, json.dumps),
+    "authorization_scheme": (lambda stored: AuthorizationScheme(stored or AuthorizationScheme.NONE), str),
+}
+"""Columns whose text stands for something else: how it is read, and how it is spelled. The others hold what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,31 +204,3 @@ def save(connection: Connection, endpoint: Endpoint) -> None:
     """Write everything of a stored endpoint but its secrets, and have every process look at the endpoints again."""
     ring(connection)
     connection.execute(update(tables.endpoints).where(_endpoints.id == endpoint.id).values(**_values(endpoint)))
-
-
-def _values(endpoint: Endpoint) -> dict[str, Any]:
-    return {
-        "name": endpoint.name,
-        "description": endpoint.description,
-        "url": endpoint.url,
-        "http_method": endpoint.http_method.value,
-        "event_types": json.dumps(endpoint.event_types),
-        "center_ids": json.dumps(endpoint.center_ids),
-        "signature_styles": json.dumps(endpoint.signature_styles),
-        "policy": endpoint.policy.value,
-        "state": endpoint.state.value,
-        "state_reason": endpoint.state_reason,
-        "consecutive_failures": endpoint.consecutive_failures,
-        "created_at": endpoint.created_at,
-        "updated_at": endpoint.updated_at,
-        "rate_per_s": endpoint.rate_per_s,
-        "recovers_when_enabled": endpoint.recovers_when_enabled,
-        "enabled_at": endpoint.enabled_at,
-        "conditions": _stored_conditions(endpoint.conditions),
-        "failing_since": endpoint.failing_since,
-        "header_names": json.dumps(endpoint.header_names),
-        "sealed_headers": endpoint.sealed_headers,
-        "authorization_scheme": endpoint.authorization_scheme.value,
-        "authorization_username": endpoint.authorization_username,
-        "sealed_authorization": endpoint.sealed_authorization,
-    }

@@ -6,7 +6,7 @@ import enum
 import heapq
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -50,25 +50,18 @@ class NewFailure:
     endpoint_id: str
     failing_since: datetime | None
     consecutive_failures: int
-    delivery_id: str
+    delivery_id: str | None
     status: int | None
     error: str | None
     detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(NewFailure):
     """An entry of the log."""
 
     id: str
-    endpoint_id: str
     at: datetime
-    failing_since: datetime | None
-    consecutive_failures: int
-    delivery_id: str | None
-    status: int | None
-    error: str | None
-    detail: str
     mail_due_at: datetime | None
     mail_attempts: int
     mailed_at: datetime | None
@@ -90,14 +83,8 @@ def insert_one(connection: Connection, failure: NewFailure, *, id_: str, now: da
         insert(tables.endpoint_failures),
         {
             "id": id_,
-            "endpoint_id": failure.endpoint_id,
+            **asdict(failure),
             "at": now,
-            "failing_since": failure.failing_since,
-            "consecutive_failures": failure.consecutive_failures,
-            "delivery_id": failure.delivery_id,
-            "status": failure.status,
-            "error": failure.error,
-            "detail": failure.detail,
             "mail_to": "",
             "mail_due_at": now if is_mailed else None,
             "mail_attempts": 0,
@@ -175,7 +162,7 @@ def recent_attempts(connection: Connection, endpoint_id: str, *, limit: int) -> 
 
 
 def _failure(row: Row[Any]) -> Failure:
-    return Failure(**{name: getattr(row, name) for name in Failure.__slots__})
+    return Failure(**{field.name: getattr(row, field.name) for field in fields(Failure)})
 
 
 # --- the mail ----------------------------------------------------------------------------------------------------

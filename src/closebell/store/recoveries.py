@@ -74,8 +74,14 @@ def find_locked(connection: Connection, endpoint_id: str, recovery_id: str) -> R
     return None if row is None else _recovery(row)
 
 
+def running(connection: Connection, endpoint_id: str) -> Recovery | None:
+    """The recovery of this endpoint that is running."""
+    row = connection.execute(_ALL.where(_recoveries.endpoint_id == endpoint_id, _IS_RUNNING)).one_or_none()
+    return None if row is None else _recovery(row)
+
+
 def running_locked(connection: Connection, endpoint_id: str) -> Recovery | None:
-    """The recovery of this endpoint that is running, locked until the transaction ends."""
+    """The same, locked until the transaction ends."""
     statement = _ALL.where(_recoveries.endpoint_id == endpoint_id, _IS_RUNNING)
     row = connection.execute(statement.with_for_update(of=tables.recoveries)).one_or_none()
     return None if row is None else _recovery(row)

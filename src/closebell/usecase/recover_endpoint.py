@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from closebell.clock import Clock, Luck
 from closebell.domain.endpoint import Endpoint, EndpointState
-from closebell.domain.recovery import RATE_PER_S, RATE_PER_S_MAX, Recovery, RecoveryState
+from closebell.domain.recovery import RECOVERED_PER_S, RECOVERED_PER_S_MAX, Recovery, RecoveryState
 from closebell.errors import Conflict, InvalidInput, NotFound
 from closebell.store import events, exhausted, recoveries
 from closebell.store.exhausted import Stretch
@@ -32,11 +32,11 @@ class RecoveryPlan:
 
     since: datetime
     until: datetime | None = None
-    rate_per_s: int = RATE_PER_S
+    rate_per_s: int = RECOVERED_PER_S
 
     def __post_init__(self) -> None:
-        if not 1 <= self.rate_per_s <= RATE_PER_S_MAX:
-            raise InvalidInput("rate_per_s", f"{self.rate_per_s} is not a whole number from 1 to {RATE_PER_S_MAX}")
+        if not 1 <= self.rate_per_s <= RECOVERED_PER_S_MAX:
+            raise InvalidInput("rate_per_s", f"{self.rate_per_s} is not a whole number from 1 to {RECOVERED_PER_S_MAX}")
 
     def stretch(self, endpoint_id: str, open_end: datetime) -> Stretch:
         """The deliveries that the plan is about; without `until` those before `open_end`.
@@ -56,7 +56,7 @@ class Recoverable:
 
     stretch: Stretch
     count: int
-    rate_per_s: int = RATE_PER_S
+    rate_per_s: int = RECOVERED_PER_S
 
 
 def count_recoverable(connection: Connection, endpoint_id: str, plan: RecoveryPlan, *, clock: Clock) -> Recoverable:
@@ -91,29 +91,76 @@ def start_recovery(connection: Connection, found: Recoverable, *, clock: Clock, 
     return replace(recovery, is_held=is_running and endpoint.state is not EndpointState.ACTIVE)
 
 
-def recover_what_failed(connection: Connection, endpoint: Endpoint, *, clock: Clock, luck: Luck) -> None:
-    """Bring back what was exhausted since the last success of an endpoint that is locked and being enabled.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """What comes back when an endpoint is enabled, and how the endpoint stood when that was counted.
 
-    A recovery that is running for it is widened: it begins anew, and covers both periods and what is between.
+    Shape: `found` is None when nothing comes back; `standing` is another one once anything has changed that matters.
     """
-    if endpoint.failing_since is None:
-        return
-    since = exhausted.earliest_since(connection, endpoint.id, endpoint.failing_since)
-    if since is None:
+
+    found: Recoverable | None
+    standing: tuple[object, ...]
+
+
+def count_missed(connection: Connection, endpoint_id: str, *, clock: Clock) -> Missed:
+    """What enabling the endpoint now would bring back. Run it as a read: there may be many.
+
+    Errors: NotFound.
+    """
+    now = clock.now()
+    endpoint = known_endpoint.find(connection, endpoint_id, now=now)
+    return _missed(connection, endpoint, recoveries.running(connection, endpoint_id), now)
+
+
+def recover_what_failed(
+    connection: Connection, endpoint: Endpoint, counted: Missed | None, *, clock: Clock, luck: Luck
+) -> None:
+    """Bring back what was exhausted since the last success of an endpoint that is locked and about to be enabled.
+
+    A recovery that is running for it is widened: it begins anew, and covers both periods and what is between. What was
+    `counted` before is believed unless something has happened since; it is then counted here.
+    """
+    if not _recovers(endpoint):
         return
     now = clock.now()
     running = recoveries.running_locked(connection, endpoint.id)
-    until = _open_end(connection, now)
-    if running is not None:
-        since, until = min(since, running.since), max(until, running.until)
-    stretch = Stretch(endpoint_id=endpoint.id, since=since, until=until)
-    found = Recoverable(stretch=stretch, count=exhausted.count(connection, stretch))
+    if counted is None or counted.standing != _standing(endpoint, running):
+        counted = _missed(connection, endpoint, running, now)
+    found = counted.found
+    if found is None:
+        return
     if running is None:
         begun = _new(found, recovery_id=luck.guid(), now=now)
         recoveries.insert_one(connection, replace(begun, is_automatic=True))
     else:
-        matched = running.recovered + found.count
+        since, until, matched = found.stretch.since, found.stretch.until, running.recovered + found.count
         recoveries.save(connection, replace(running, since=since, until=until, position="", matched=matched))
+
+
+def _recovers(endpoint: Endpoint) -> bool:
+    """Whether enabling the endpoint brings back what was exhausted since its last success."""
+    is_failing = endpoint.failing_since is not None
+    return endpoint.recovers_when_enabled and endpoint.state is EndpointState.DEACTIVATED and is_failing
+
+
+def _standing(endpoint: Endpoint, running: Recovery | None) -> tuple[object, ...]:
+    """What changes with each failure that counts, with a success, and with a recovery that begins or ends."""
+    job = None if running is None else (running.id, running.since, running.until)
+    return endpoint.id, _recovers(endpoint), endpoint.failing_since, endpoint.consecutive_failures, job
+
+
+def _missed(connection: Connection, endpoint: Endpoint, running: Recovery | None, now: datetime) -> Missed:
+    nothing = Missed(found=None, standing=_standing(endpoint, running))
+    if not _recovers(endpoint) or endpoint.failing_since is None:
+        return nothing
+    since = exhausted.earliest_since(connection, endpoint.id, endpoint.failing_since)
+    if since is None:
+        return nothing
+    until = _open_end(connection, now)
+    if running is not None:
+        since, until = min(since, running.since), max(until, running.until)
+    stretch = Stretch(endpoint_id=endpoint.id, since=since, until=until)
+    return replace(nothing, found=Recoverable(stretch=stretch, count=exhausted.count(connection, stretch)))
 
 
 def list_recoveries(connection: Connection, endpoint_id: str, *, clock: Clock) -> list[Recovery]:

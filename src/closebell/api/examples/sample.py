@@ -42,24 +42,7 @@ GROUP_INVOICE_ID: Final = "1c1e3b9f-7f4e-4a64-9d0e-0c5a5c0a2c77"
 TOKYO_CENTER_ID: Final = "9b7d2a60-3c1e-4f5a-8d47-2e60b1c9f384"
 KUWAIT_CENTER_ID: Final = "c3e85f17-60ab-4d92-b7f4-81d05a6e2c39"
 OPEN_SERVICE_LINE_ID: Final = "11000000-5a10-4000-8000-000000000001"
-OPEN_PRODUCT_LINE_ID: Final = "11000000-5a10-4000-8000-000000000002"
-CLOSED_SERVICE_LINE_ID: Final = "13000000-5a10-4000-8000-000000000001"
-CLOSED_PRODUCT_LINE_ID: Final = "13000000-5a10-4000-8000-000000000002"
-CLOSED_CARD_TRANSACTION_ID: Final = "13000000-5a10-4000-8000-000000000011"
-CLOSED_CASH_TRANSACTION_ID: Final = "13000000-5a10-4000-8000-000000000012"
-PAID_TRANSACTION_ID: Final = "12000000-5a10-4000-8000-000000000011"
-GROUPED_TRANSACTION_ID: Final = "14000000-5a10-4000-8000-000000000011"
-OTHER_GROUPED_INVOICE_ID: Final = "10000000-5a10-4000-8000-000000000005"
-"""The group's other member, paid."""
-OTHER_OPEN_INVOICE_ID: Final = "10000000-5a10-4000-8000-000000000006"
-"""Unpaid, of another guest: a product."""
-PENDING_INVOICE_ID: Final = "10000000-5a10-4000-8000-000000000007"
-"""Of another guest: a product, and a check for it that is on its way."""
-PENDING_TRANSACTION_ID: Final = "17000000-5a10-4000-8000-000000000011"
 CAMPAIGN_ID: Final = "6e1d9b42-0f7c-4a83-95d6-3b8e2c7f1a50"
-VOUCHER_CODE: Final = "BACK-2K8M"
-"""A voucher of 15.00 USD off, from 60.00 on."""
-GIFT_CARD_ID: Final = "2f8b6d13-7a95-4c40-8e2b-d16f90c3a574"
 PACKAGE_ACCOUNT_ID: Final = "71c4e0a9-5b26-4f8d-a3e7-06d9b8f2c145"
 """What is left of a package: four units of the service."""
 
@@ -170,7 +153,7 @@ INVOICE: Final[Document] = {
         "center_id": CENTER_ID,
         "total_price": {"currency_id": 0, "net_price": 488, "tax": 0, "rounding_adjustment": 0, "sum_total": 488},
         "guest": {
-            "id": "464d1eea-e19a-4880-ae4c-c2973b395981",
+            "id": GUEST_ID,
             "first_name": "Ada",
             "last_name": "Guest",
             "gender": 0,

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TimeElapsedColumn
 
 from closebell.cli.day import run, summary
 from closebell.cli.day.planning import plan_day
 from closebell.cli.demo_stage import Receiver, running_server
+from closebell.cli.progress import bar
 
 PROCESSOR: Final = "test"
 """What moves the money of payments online: the built-in processor, which moves none."""
@@ -49,9 +50,6 @@ def live_a_day(receiver: Receiver, console: Console, *, seed: int, invoices: int
 
 @contextmanager
 def _bar(invoices: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, if a person is looking."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bar(TimeElapsedColumn()) as progress:
         task = progress.add_task("serving", total=invoices)
         yield lambda visits: progress.advance(task, visits)

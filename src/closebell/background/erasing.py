@@ -9,6 +9,8 @@ from typing import Final
 
 import structlog
 
+from closebell.background.duty import repeat
+from closebell.background.forgetting import PAUSE_S
 from closebell.clock import Clock, Luck
 from closebell.errors import Unavailable
 from closebell.store import erasures
@@ -20,8 +22,6 @@ log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 5.0
 """Seconds between two looks for what is to be erased."""
-PAUSE_S: Final = 0.05
-"""Seconds between two portions, in which others write."""
 ERASURES_AT_A_TIME: Final = 100
 """Erasures that are taken up in one look, the oldest first."""
 
@@ -44,14 +44,13 @@ async def keep_erasing(
 
     An erasure that fails is told and tried again at the next look; the others do not wait for it.
     """
-    while True:
-        try:
-            for erasure in await database.read(erasures.running, limit=ERASURES_AT_A_TIME):
-                await _carry_out_or_tell(database, erasure, settled_after=settled_after, clock=clock, luck=luck)
-                told()
-        except Unavailable as error:
-            log.warning("erasure.database_unavailable", error=str(error))
-        await asyncio.sleep(every_s)
+
+    async def look() -> None:
+        for erasure in await database.read(erasures.running, limit=ERASURES_AT_A_TIME):
+            await _carry_out_or_tell(database, erasure, settled_after=settled_after, clock=clock, luck=luck)
+            told()
+
+    await repeat("erasure.database_unavailable", look, every_s=every_s)
 
 
 async def _carry_out_or_tell(

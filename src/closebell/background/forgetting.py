@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from closebell.clock import Clock
 from closebell.store import retention
+from closebell.store.retention import Portion
 from closebell.store.unit import Database
 
 BODIES_AT_ONCE: Final = 200
@@ -21,6 +23,15 @@ PORTIONS_MAX: Final = 300
 """Transactions of one round; what is left is left to the next."""
 PAUSE_S: Final = 0.05
 """Seconds between two of them, in which others write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How much one round forgets of one kind: so many rows in one transaction, so many of those, a pause after each."""
+
+    rows: int
+    portions: int
+    pause_s: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,22 +75,26 @@ async def forget_old(database: Database, kept_for: KeptFor, *, clock: Clock, pau
 
 async def _bodies(database: Database, *, before: datetime, now: datetime, pause_s: float) -> int:
     waited_for = await database.write(retention.forget_waited_for, now=now, limit=WAITING_AT_ONCE)
-    forgotten = waited_for.forgotten
-    for _ in range(PORTIONS_MAX):
-        portion = await database.write(retention.forget_bodies, before=before, now=now, limit=BODIES_AT_ONCE)
-        forgotten += portion.forgotten
-        if portion.looked_at < BODIES_AT_ONCE:
-            break
-        await asyncio.sleep(pause_s)
-    return forgotten
+    bounds = Bounds(rows=BODIES_AT_ONCE, portions=PORTIONS_MAX, pause_s=pause_s)
+    return waited_for.forgotten + await in_portions(database, retention.forget_bodies, bounds, before=before, now=now)
 
 
 async def _attempts(database: Database, *, before: datetime, pause_s: float) -> int:
+    bounds = Bounds(rows=ATTEMPTS_AT_ONCE, portions=PORTIONS_MAX, pause_s=pause_s)
+    return await in_portions(database, retention.forget_attempts, bounds, before=before)
+
+
+async def in_portions(database: Database, forget: Callable[..., Portion | int], bounds: Bounds, **named: Any) -> int:
+    """Forget portion after portion, each in a transaction of its own, within these bounds; how much was forgotten.
+
+    Shape: `forget` gets what is named, and `limit`; if it returns a number, it has looked at nothing else.
+    """
     forgotten = 0
-    for _ in range(PORTIONS_MAX):
-        portion = await database.write(retention.forget_attempts, before=before, limit=ATTEMPTS_AT_ONCE)
-        forgotten += portion
-        if portion < ATTEMPTS_AT_ONCE:
+    for _ in range(bounds.portions):
+        portion = await database.write(forget, **named, limit=bounds.rows)
+        looked_at, gone = (portion, portion) if isinstance(portion, int) else (portion.looked_at, portion.forgotten)
+        forgotten += gone
+        if looked_at < bounds.rows:
             break
-        await asyncio.sleep(pause_s)
+        await asyncio.sleep(bounds.pause_s)
     return forgotten

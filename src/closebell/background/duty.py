@@ -8,6 +8,8 @@ from typing import Final
 
 import structlog
 
+from closebell.errors import Unavailable
+
 log = structlog.get_logger()
 
 Duty = Callable[[], Awaitable[None]]
@@ -27,3 +29,13 @@ async def keep_doing(name: str, duty: Duty, *, pause_s: float = BEGIN_AGAIN_S) -
         else:
             return
         await asyncio.sleep(pause_s)
+
+
+async def repeat(warning: str, work: Callable[[], Awaitable[None]], *, every_s: float) -> None:
+    """Do the work time and again until cancelled; `warning` tells of a database that cannot answer, asked next time."""
+    while True:
+        try:
+            await work()
+        except Unavailable as error:
+            log.bind(error=str(error)).warning(warning)
+        await asyncio.sleep(every_s)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 from structlog.testing import capture_logs
 
-from closebell.dispatch.upkeep import PURGE_ROWS, go_round, keep_up
+from closebell.background.upkeep import PURGE, go_round, keep_up
 from closebell.domain.endpoint import EndpointState
 from closebell.domain.grant import Grant
 from closebell.errors import Unavailable
@@ -51,13 +51,13 @@ async def test_old_answers_and_tokens_are_forgotten_in_portions(database: Databa
     draft = UserDraft(user_name="ada", grant=Grant())
     user = await database.write(create_user, draft, "hash", clock=clock, luck=LUCK)
     await database.write(sign_in, user, app_id="", clock=clock, luck=LUCK)
-    await database.write(answers, PURGE_ROWS + 5)
+    await database.write(answers, PURGE.rows + 5)
     clock.advance(KEPT_FOR - timedelta(seconds=1))
     call = Call(caller_id="c", key="young", route="", digest=b"")
     assert await database.write(begin, call, now=clock.now()) is None
     assert await told(database, clock) == []
     clock.advance(timedelta(seconds=1))
-    assert await told(database, clock) == [f"answers {PURGE_ROWS + 5}"]
+    assert await told(database, clock) == [f"answers {PURGE.rows + 5}"]
     assert await database.read(left) == (1, 1)
     clock.advance(REFRESH_FOR)
     assert await told(database, clock) == ["answers 1", "tokens 1"]
@@ -68,14 +68,14 @@ async def test_what_is_left_of_a_deleted_endpoint_is_cancelled_in_portions(datab
     gone, stays = an_endpoint("gone", state=EndpointState.DELETED), an_endpoint("stays")
     for endpoint in (gone, stays):
         await database.write(endpoints.insert_one, endpoint)
-        await database.write(queue, endpoint.id, PURGE_ROWS + 5, attempts=0, due_at=NOON)
+        await database.write(queue, endpoint.id, PURGE.rows + 5, attempts=0, due_at=NOON)
     with capture_logs() as logs:
         await go_round(database, FixedClock())
         await go_round(database, FixedClock())
-    assert [(log["event"], log["count"]) for log in logs] == [("upkeep.deliveries_cancelled", PURGE_ROWS + 5)]
+    assert [(log["event"], log["count"]) for log in logs] == [("upkeep.deliveries_cancelled", PURGE.rows + 5)]
     pending = select(tables.deliveries.c.endpoint_id, func.count()).where(IS_PENDING)
     found = await database.read(lambda c: c.execute(pending.group_by(tables.deliveries.c.endpoint_id)).all())
-    assert [tuple(row) for row in found] == [(stays.id, PURGE_ROWS + 5)]
+    assert [tuple(row) for row in found] == [(stays.id, PURGE.rows + 5)]
 
 
 async def test_the_rounds_are_done_by_themselves(database: Database) -> None:

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, text, update
 from structlog.testing import capture_logs
 
-from closebell.dispatch import forgetting
-from closebell.dispatch.forgetting import BODIES_AT_ONCE, Forgotten, KeptFor, forget_old
-from closebell.dispatch.upkeep import go_round
+from closebell.background import forgetting
+from closebell.background.forgetting import BODIES_AT_ONCE, Forgotten, KeptFor, forget_old
+from closebell.background.upkeep import go_round
 from closebell.domain import event
 from closebell.store import deliveries, delivery_log, endpoints, events, lanes, retention, tables
 from closebell.store.deliveries import LeaseOffer
