@@ -16,6 +16,7 @@ from bench import figures
 from bench.callers import Stock, calling
 from bench.closing import measure_closing, measure_told_closing
 from bench.driver import Driver
+from bench.fairness import CALLERS as FAIRNESS_CALLERS
 from bench.fairness import measure_fairness
 from bench.figures import EngineReport, Figure, Proof
 from bench.growth import measure_growth
@@ -103,7 +104,7 @@ async def _measure(stage: Stage, plan: Plan, done: Callable[[str], None]) -> lis
     growth = await measure_growth(stage, plan)
     done(growth[0].name)
     # Meanwhile nobody closed anything, and the server lets go of connections that are idle for long.
-    async with calling(stage.server, CALLERS) as stage.crowd:
+    async with calling(stage.server, FAIRNESS_CALLERS) as stage.crowd:
         fairness = await measure_fairness(stage, plan)
     done(fairness[0].name)
     return [closing, *told, *sending[:2], *growth[:-1], *latency, *fairness, *sending[2:], growth[-1]]
