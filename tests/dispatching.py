@@ -36,6 +36,7 @@ class Watched:
     def __init__(self, inner: Database) -> None:
         self.inner = inner
         self.written = Wake()
+        self.surveyed: Callable[[], None] = lambda: None
 
     @property
     def engine_name(self) -> str:
@@ -56,6 +57,7 @@ class Watched:
             return await self.inner.read(unit, *args, **kwargs)
         finally:
             if unit is survey:
+                self.surveyed()
                 self.written.notify()
 
     async def listen(self, heard: Callable[[], None]) -> None:

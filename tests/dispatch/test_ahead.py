@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
@@ -99,6 +100,22 @@ def test_room_that_nothing_was_put_into_comes_back() -> None:
     assert ahead.take_room("d", 5) == 0
     ahead.give_back_room({"a": 3, "b": 0})
     assert ahead.take_room("d", 5) == 2
+
+
+def test_what_a_close_leased_waits_beside_what_was_claimed_and_takes_none_of_its_room() -> None:
+    ahead = Ahead(all_endpoints=4, per_endpoint=4)
+    assert (ahead.spare("a"), ahead.spare("a", 3), ahead.spare("a", 0)) == (4, 3, 0)
+    for sequence in range(3):
+        ahead.put(replace(leased("a", sequence), has_room=False))
+    assert (ahead.spare("a"), ahead.spare("a", 2), ahead.beside_left) == (1, 0, 1)
+    assert [ahead.take_room(endpoint_id, 4) for endpoint_id in ("b", "c", "d")] == [2, 1, 1], "all the room there is"
+    ahead.pop("a")
+    assert len(ahead.let_go("a")) == 2
+    assert ahead.beside_left == 4
+    assert ahead.take_room("e", 1) == 0, "none came back that had not been taken"
+    ahead.put(leased("b", 0))
+    ahead.pop("b")
+    assert ahead.take_room("e", 1) == 1
 
 
 def test_a_host_that_hangs_leaves_room_to_the_others() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import resource
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -214,3 +218,23 @@ def test_a_look_leaves_nothing_open() -> None:
         before = sum(1 for _ in Path("/proc/self/fd").iterdir())
         shut_those_that_pour({connection.getpeername()})
         assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before
+
+
+def test_a_look_leaves_the_locks_of_the_database_alone(tmp_path: Path) -> None:
+    """The system drops a process's locks on a file when any descriptor of it is closed, a copy of one even."""
+    path = tmp_path / "books.db"
+    take = f"import fcntl; fcntl.lockf(open({str(path)!r}, 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    with path.open("w") as books:
+        fcntl.lockf(books, fcntl.LOCK_EX)
+        shut_those_that_pour({(LOOPBACK, 1)})
+        assert subprocess.run([sys.executable, "-c", take], capture_output=True, check=False).returncode != 0
+    assert subprocess.run([sys.executable, "-c", take], capture_output=True, check=False).returncode == 0
+
+
+def test_a_process_that_may_open_nothing_more_looks_at_nothing_and_goes_on() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        assert shut_those_that_pour({(LOOPBACK, 1)}) == set()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from closebell.domain.endpoint import EndpointState
 from closebell.store import endpoints
 from closebell.store.unit import Database
 from closebell.testing import FixedClock
-from closebell.usecase.manage_endpoints import enable_endpoint
+from closebell.usecase.manage_endpoints import disable_endpoint, enable_endpoint
 from dispatching import AWAITED_S, Works, working
 from queueing import queue
 from receiving import Call, Receiver, receiving
@@ -245,7 +246,7 @@ async def test_a_rate_holds_for_what_a_close_hands_over(works: Works) -> None:
         await works.until(lambda: _offered(dispatcher, endpoint_id))
         offer = dispatcher.offer(8)
         assert offer.room == {endpoint_id: 8}
-        assert dispatcher.offer(8).room == {endpoint_id: 2}, "no more is leased than two seconds' worth"
+        assert dispatcher.offer(80).room == {endpoint_id: 10}, "no more is leased than two seconds' worth"
         await works.close(works.desk(dispatcher), *NAMES[:8])
         await receiver.wait_for(1)
         assert dispatcher.calls_under_way <= 1
@@ -271,6 +272,62 @@ async def test_what_is_closed_while_an_endpoint_hangs_waits_for_it_and_costs_no_
         await works.settled("delivered", len(NAMES))
         assert each_once(receiver, len(NAMES))
     assert claims == []
+
+
+async def test_what_is_offered_to_closes_keeps_nothing_from_being_claimed(works: Works) -> None:
+    async with receiving() as receiver:
+        endpoint_id = await works.endpoint("well", receiver.url)
+        dispatcher = await works.start(works.dispatcher())
+        await works.until(lambda: _offered(dispatcher, endpoint_id))
+        assert dispatcher.offer(1_000).room == {endpoint_id: AHEAD_PER_ENDPOINT}
+        await works.database.write(queue, endpoint_id, 300, attempts=1, due_at=works.clock.now() - AN_HOUR)
+        dispatcher.survey_soon()
+        await works.settled("delivered", 300)
+        assert each_once(receiver, 300)
+
+
+async def test_who_rings_without_a_pause_does_not_stop_claims(works: Works) -> None:
+    async with receiving() as receiver:
+        endpoint_id = await works.endpoint("well", receiver.url)
+        await works.database.write(queue, endpoint_id, 20, attempts=0, due_at=works.clock.now() - AN_HOUR)
+        dispatcher = works.dispatcher()
+        works.database.surveyed = dispatcher.survey_soon
+        await works.start(dispatcher)
+        await works.settled("delivered", 20)
+        assert each_once(receiver, 20)
+
+
+async def test_what_waits_for_an_endpoint_that_a_close_saw_deactivated_is_let_go(works: Works) -> None:
+    gates: list[Gate] = []
+    async with receiving() as receiver:
+        endpoint_id = await works.endpoint("off soon", receiver.url)
+        dispatcher = await works.start(works.dispatcher(per_endpoint=4, seen=lambda sender: noted(gates, Gate(sender))))
+        await works.until(lambda: _offered(dispatcher, endpoint_id))
+        await works.close(works.desk(dispatcher), *NAMES)
+        await receiver.wait_for(4)
+        await works.database.write(disable_endpoint, endpoint_id, clock=works.clock)
+        await works.close(works.desk(dispatcher), "one more")
+        gates[0].open()
+        await works.settled("delivered", 4)
+        await works.until(lambda: _nothing_is_leased(works))
+        assert len(receiver.calls) == 4
+
+
+async def _nothing_is_leased(works: Works) -> bool:
+    return all(row.lease_id is None for row in await works.rows())
+
+
+async def test_a_close_that_waited_brings_no_older_endpoint_back(works: Works) -> None:
+    async with receiving() as receiver, receiving() as left:
+        endpoint_id = await works.endpoint("moved", receiver.url)
+        dispatcher = await works.start(works.dispatcher())
+        await works.until(lambda: _offered(dispatcher, endpoint_id))
+        (endpoint,) = await works.database.read(endpoints.all_kept, now=works.clock.now())
+        older = replace(endpoint, url=left.url, updated_at=endpoint.updated_at - SECOND)
+        dispatcher.accept(dispatcher.offer(1), [], [older])
+        await works.close(works.desk(dispatcher), "1")
+        await works.settled("delivered", 1)
+        assert (len(receiver.calls), len(left.calls)) == (1, 0)
 
 
 async def _offered(dispatcher: Dispatcher, endpoint_id: str) -> bool:

@@ -1,7 +1,8 @@
 """Deliveries that are leased already and wait for a slot: claiming many at once is what makes claiming cheap.
 
-How many may wait is bounded for each endpoint, for each host and over all, and the room is taken before anything is
-claimed.
+How many may be claimed is bounded for each endpoint, for each host and over all, and the room is taken before anything
+is claimed. What a close leased itself waits beside them and takes no room of theirs: closes that follow each other
+without a pause would else leave none for claims.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ AHEAD_PER_HOST = 512
 """Deliveries of all endpoints at one host that may, so that a host which hangs leaves as much to the others."""
 
 AHEAD_MAX = 1_024
-"""Deliveries of all endpoints that may; their bodies are in memory."""
+"""Deliveries of all endpoints that may, and as many again that closes leased; their bodies are in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leased:
-    """A delivery, and how long it is ours."""
+    """A delivery, and how long it is ours; `has_room` unless a close leased it."""
 
     claimed: Claimed
     until: datetime
+    has_room: bool = True
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Ahead:
     ) -> None:
         self._room = Slots(all_endpoints=all_endpoints, per_endpoint=per_endpoint, per_host=per_host)
         self._per_endpoint = per_endpoint
+        self._beside_left = all_endpoints
         self._waiting: OrderedDict[str, _Lanes] = OrderedDict()
         self._retried_next: set[str] = set()
 
@@ -80,10 +83,18 @@ class Ahead:
             few = most - max(most // 8, 1)
         return most - count if count <= few else 0
 
-    def take_room(self, endpoint_id: str, most: int, enough: int | None = None) -> int:
-        """Take room for up to that many, as long as there is not `enough`; None is enough when the room is full."""
-        if enough is not None:
-            most = min(most, enough - self._room.taken(endpoint_id))
+    def spare(self, endpoint_id: str, enough: int | None = None) -> int:
+        """How many more of one endpoint may wait of what a close leases; None is enough when all wait that may."""
+        most = self._per_endpoint if enough is None else min(enough, self._per_endpoint)
+        return max(most - self.count(endpoint_id), 0)
+
+    @property
+    def beside_left(self) -> int:
+        """How many more of all endpoints may wait of what closes lease."""
+        return max(self._beside_left, 0)
+
+    def take_room(self, endpoint_id: str, most: int) -> int:
+        """Take room for up to that many."""
         return self._room.take(endpoint_id, most)
 
     def give_back_room(self, counts: Mapping[str, int]) -> None:
@@ -92,7 +103,8 @@ class Ahead:
             self._room.give_back(endpoint_id, count)
 
     def put(self, leased: Leased) -> None:
-        """Let a delivery wait in the room that was taken for it."""
+        """Let a delivery wait, in the room that was taken for it if any had to be."""
+        self._beside_left -= not leased.has_room
         lanes = self._waiting.setdefault(leased.claimed.endpoint_id, _Lanes())
         (lanes.retried if leased.claimed.is_retry else lanes.fresh).append(leased)
 
@@ -105,7 +117,7 @@ class Ahead:
             self._retried_next.discard(endpoint_id)
         else:
             self._retried_next.add(endpoint_id)
-        self._room.give_back(endpoint_id, 1)
+        self._leaves(endpoint_id, leased)
         if len(lanes):
             self._waiting.move_to_end(endpoint_id)
         else:
@@ -115,8 +127,10 @@ class Ahead:
     def let_go(self, endpoint_id: str) -> list[Leased]:
         """Everything that waits for the endpoint, which waits no longer."""
         lanes = self._waiting.pop(endpoint_id, _Lanes())
-        self._room.give_back(endpoint_id, len(lanes))
-        return [*lanes.fresh, *lanes.retried]
+        waiting = [*lanes.fresh, *lanes.retried]
+        for leased in waiting:
+            self._leaves(endpoint_id, leased)
+        return waiting
 
     def count(self, endpoint_id: str) -> int:
         """How many wait for the endpoint."""
@@ -130,3 +144,10 @@ class Ahead:
     def retried_next(self) -> AbstractSet[str]:
         """The endpoints where the next turn is a retry's, because the last was not."""
         return self._retried_next
+
+    def _leaves(self, endpoint_id: str, leased: Leased) -> None:
+        """A delivery waits no longer; its room is free again, if it had any."""
+        if leased.has_room:
+            self._room.give_back(endpoint_id, 1)
+        else:
+            self._beside_left += 1

@@ -9,11 +9,9 @@ has brought far more than any answer can hold is shut.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -81,15 +79,16 @@ class Floods:
 
     def _look(self) -> None:
         began_s = perf_counter()
+        self._timer = None
         late = [one for one in self._awaited if one.look < self._looks]
         self._looks += 1
-        if late:
-            shut = shut_those_that_pour({one.peer for one in late})
+        try:
+            shut = shut_those_that_pour({one.peer for one in late}) if late else set()
             for one in late:
                 one.is_shut |= one.peer in shut
-        self._timer = None
-        if self._awaited:
-            self._look_after(max(LOOK_EVERY_S, LOOK_PAUSE_FACTOR * (perf_counter() - began_s)))
+        finally:
+            if self._awaited:
+                self._look_after(max(LOOK_EVERY_S, LOOK_PAUSE_FACTOR * (perf_counter() - began_s)))
 
 
 def shut_those_that_pour(peers: set[Peer]) -> set[Peer]:
@@ -97,29 +96,34 @@ def shut_those_that_pour(peers: set[Peer]) -> set[Peer]:
     found: set[Peer] = set()
     if not CAN_LOOK:
         return found
-    for connection in _connections():
-        with connection, contextlib.suppress(OSError):
+    for descriptor in _descriptors():
+        try:
+            # Finding out of which kind it is would take as long as all the rest; what is said has room for any address.
+            connection = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, descriptor)
+        except OSError:
+            continue  # no socket, or closed meanwhile
+        try:
             peer = connection.getpeername()[:2]
             if peer in peers and _pours(connection):
                 connection.shutdown(socket.SHUT_RDWR)
                 found.add(peer)
+        except OSError:
+            continue  # no connection, or closed meanwhile
+        finally:
+            # It is not ours, and may be a file of the database: whoever closes any descriptor of a file, a copy of it
+            # even, lets go of all locks that the process has on that file.
+            connection.detach()
     return found
 
 
-def _connections() -> Iterator[socket.socket]:
-    """A duplicate of every socket of this process: whoever closes the socket itself meanwhile closes no other."""
-    with os.scandir(_DESCRIPTORS) as entries:
-        descriptors = [int(entry.name) for entry in entries]
-    for descriptor in descriptors:
-        try:
-            copy = os.dup(descriptor)
-        except OSError:
-            continue  # closed meanwhile
-        try:
-            # Finding out of which kind it is would take as long as all the rest; what is said has room for any address.
-            yield socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, copy)
-        except OSError:
-            os.close(copy)  # no socket
+def _descriptors() -> list[int]:
+    """Every descriptor of this process; none when it has too many to open one more."""
+    try:
+        with os.scandir(_DESCRIPTORS) as entries:
+            own = [int(entry.name) for entry in entries]
+    except OSError:
+        return []
+    return own
 
 
 def _pours(connection: socket.socket) -> bool:

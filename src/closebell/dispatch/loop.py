@@ -149,45 +149,47 @@ class Dispatcher:
     # --- hand-over of new deliveries ---------------------------------------------------------------------------------
 
     def offer(self, most: int) -> LeaseOffer:
-        """Take room for deliveries about to be made, so many for each endpoint; give it back with `accept`.
+        """How many deliveries about to be made may be leased for this process to send; settle it with `accept`.
 
         An endpoint with something due already gets none: what waits goes first.
         """
         now = self._clock.now()
         if self._stopping or self._recorder.waiting >= UNRECORDED_MAX:
             return LeaseOffer.NONE
-        room = self._room.take_for_new([one for one in self._endpoints if self._is_called(one)], most, now)
+        room = self._room.for_new([one for one in self._endpoints if self._is_called(one)], most, now)
         if not room:
             return LeaseOffer.NONE
         return LeaseOffer(lease_id=self._new_lease(), leased_until=now + self._lease, room=room)
 
     def accept(self, offer: LeaseOffer, made: Sequence[NewDelivery], listeners: Sequence[Endpoint]) -> None:
-        """Send what was made under the offer as slots allow, note what was made beyond it, give unused room back."""
+        """Send what was leased under the offer as slots allow, and note what was made beyond it."""
         active = {endpoint.id for endpoint in listeners if endpoint.state is EndpointState.ACTIVE}
-        left = dict(offer.room)
+        leased = set[str]()
         now = self._clock.now()
         for new in made:
             if new.lease_id is not None and offer.leased_until is not None:
-                left[new.endpoint_id] -= 1
-                self._ahead.put(Leased(claimed=claimed_by_close(new, new.lease_id), until=offer.leased_until))
+                leased.add(new.endpoint_id)
+                claimed = claimed_by_close(new, new.lease_id)
+                self._ahead.put(Leased(claimed=claimed, until=offer.leased_until, has_room=False))
             elif new.endpoint_id in active:
                 self._note_due(new.endpoint_id, now, is_fresh=True)
-        self._ahead.give_back_room(left)
         self._follow(listeners)
-        for endpoint_id in offer.room:
-            if self._is_called(endpoint_id):
-                self._pump(endpoint_id)
-            else:
-                self._let_go(endpoint_id)
+        for endpoint_id in sorted(leased):
+            self._pump(endpoint_id)
 
     def _follow(self, listeners: Sequence[Endpoint]) -> None:
-        """A close saw an endpoint otherwise than it is known here: go by that, and look at the queue to be sure."""
+        """Go by what a close saw of an endpoint that has changed since the last survey, and have another one."""
         for endpoint in listeners:
-            # Equal rows are read as one object, so nothing has to be compared.
-            if self._is_called(endpoint.id) and self._endpoints[endpoint.id] is not endpoint:
+            known = self._endpoints.get(endpoint.id)
+            if known is None or known is endpoint or not self._is_called(endpoint.id):
+                continue
+            is_older = endpoint.updated_at < known.updated_at  # the close waited, and the survey did not
+            is_same = (endpoint.updated_at, endpoint.secrets) == (known.updated_at, known.secrets)
+            if not is_older and not is_same:
                 self._endpoints[endpoint.id] = endpoint
                 self._due.doubt()
                 self._changed.set()
+        self._let_go_of_uncalled()
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
@@ -196,9 +198,10 @@ class Dispatcher:
             self._changed.clear()
             if self._due.is_stale(self._clock.now()):
                 await self._survey()
-            elif wanted := self._take_room():
+            # Claimed is also when something rang during the survey: who rings without a pause must not stop claims.
+            if wanted := self._take_room():
                 await self._claim(wanted)
-            else:
+            elif not self._due.is_stale(self._clock.now()):
                 await self._sleep()
 
     async def _survey(self) -> None:

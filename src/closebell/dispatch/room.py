@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 
 from closebell.dispatch.ahead import Ahead
@@ -36,14 +36,16 @@ class Room:
             if (count := self._ahead.take_room(endpoint_id, self.wanted(endpoint_id, now)))
         }
 
-    def take_for_new(self, endpoint_ids: Iterable[str], most: int, now: datetime) -> dict[str, int]:
-        """Take room for up to so many deliveries that are about to be made; how much there was for each endpoint.
+    def for_new(self, endpoint_ids: Collection[str], most: int, now: datetime) -> dict[str, int]:
+        """How many deliveries that are about to be made may wait, up to so many for each endpoint; nothing is taken.
 
-        None where something is due already, so that it goes first.
+        None where something is due already, so that it goes first. Who will be told is not known yet, so all have an
+        even share of what may wait.
         """
+        share = min(most, self._ahead.beside_left // max(len(endpoint_ids), 1))
         return {
             endpoint_id: count
             for endpoint_id in endpoint_ids
             if not self._due.is_due(endpoint_id, now)
-            and (count := self._ahead.take_room(endpoint_id, most, self._pace.worth_claiming(endpoint_id, now)))
+            and (count := min(share, self._ahead.spare(endpoint_id, self._pace.worth_claiming(endpoint_id, now))))
         }

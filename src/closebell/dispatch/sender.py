@@ -220,7 +220,7 @@ class Sender:
                 return self._answered(response, body, target, exchange)
         except DetailedPyreqwestError as error:
             explained = explain(error, receiver=target.receiver, secure=not target.plain, deadline_s=self._deadline_s)
-            if awaited.is_shut:
+            if awaited.is_shut and not explained.unreached:
                 explained = poured(target.receiver)
             if explained.unreached:
                 raise _Unreached(explained) from None
