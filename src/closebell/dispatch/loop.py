@@ -184,8 +184,8 @@ class Dispatcher:
             if known is None or known is endpoint or not self._is_called(endpoint.id):
                 continue
             is_older = endpoint.updated_at < known.updated_at  # the close waited, and the survey did not
-            is_same = (endpoint.updated_at, endpoint.secrets) == (known.updated_at, known.secrets)
-            if not is_older and not is_same:
+            is_same = endpoint.state is known.state and endpoint.secrets == known.secrets
+            if not is_older and not (is_same and endpoint.updated_at == known.updated_at):
                 self._endpoints[endpoint.id] = endpoint
                 self._due.doubt()
                 self._changed.set()
